@@ -1,0 +1,233 @@
+//! What each refused state means.
+
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::{
+    cell::{Counters, Owner},
+    id::{AccountId, KeyId, ProjectId},
+    origin::{Allowlist, AllowlistEntry},
+    policy::Limits,
+    scope::{Grant as ScopeGrant, GrantSet},
+    time::Day,
+};
+
+const MINUTE: Minute = Minute(29_000_000);
+
+fn cell() -> Cell {
+    Cell {
+        owner: Owner {
+            account: AccountId::mint(&mut |pool| pool.fill(1)),
+            project: ProjectId::mint(&mut |pool| pool.fill(2)),
+            environment: "sandbox".into(),
+            gallery: "g".into(),
+        },
+        status: Status::Active,
+        proof: StoredProof::Key(KeyHash::from_bytes([1; 32])),
+        expires_at: None,
+        grants: GrantSet::new([ScopeGrant::parse("demo:*").unwrap()]).unwrap(),
+        allowlist: None,
+        limits: Limits::new(10, 4, 100, 5).unwrap(),
+        purse: Purse { balance: usd(50), granted: usd(100), grant_seq: 3, budget: Some(usd(100)) },
+        counters: Counters { window: Some(MINUTE), ..Counters::default() },
+    }
+}
+
+fn usd(micro_usd: u64) -> MicroUsd {
+    MicroUsd::new(micro_usd).unwrap()
+}
+
+fn attempt() -> Attempt {
+    let now = MINUTE.start().plus_s(10);
+    Attempt {
+        cell: CellId::Key(KeyId::mint(&mut |pool| pool.fill(3))),
+        proof: Proof::Key(vec![KeyHash::from_bytes([1; 32])]),
+        now,
+        minute: MINUTE,
+        lane: "lane0001".into(),
+        seq: 1_000,
+        scope: Scope::parse("demo:read").unwrap(),
+        origin: None,
+        cost: usd(10),
+        opening: Opening::Full,
+        route: Some(RouteBucket {
+            class: "abcd".into(),
+            quota: QuotaPolicy::new(5, 2).unwrap(),
+            opening: Opening::Full,
+        }),
+        grant: None,
+        row: Row {
+            charge: ChargeId::mint(&mut |pool| pool.fill(4)),
+            at: now,
+            cost: usd(10),
+            class: "abcd".into(),
+            network: "-".into(),
+            agent: "-".into(),
+        },
+        stale: Vec::new(),
+    }
+}
+
+/// The verdict on a cell that `change` has altered.
+fn verdict(change: impl FnOnce(&mut Cell)) -> Result<Next, Denial> {
+    let mut state = cell();
+    change(&mut state);
+    attempt().judge(Some(&state))
+}
+
+fn again(verdict: Result<Next, Denial>) -> Attempt {
+    match verdict {
+        Ok(Next::Again(next)) => *next,
+        other => panic!("expected another attempt, got {other:?}"),
+    }
+}
+
+#[test]
+fn unknown_wrong_revoked_and_expired_look_the_same() {
+    assert_eq!(attempt().judge(None), Err(Denial::InvalidApiKey));
+    let changes: [fn(&mut Cell); 5] = [
+        |cell| cell.proof = StoredProof::Key(KeyHash::from_bytes([2; 32])),
+        |cell| cell.proof = StoredProof::Sessions(BTreeMap::new()),
+        |cell| cell.status = Status::Revoked,
+        |cell| cell.expires_at = Some(MINUTE.start().plus_s(10)),
+        |cell| cell.expires_at = Some(MINUTE.start()),
+    ];
+    for change in changes {
+        assert_eq!(verdict(change), Err(Denial::InvalidApiKey));
+    }
+}
+
+#[test]
+fn an_ended_session_is_an_invalid_token() {
+    let id = SessionId::mint(&mut |pool| pool.fill(5));
+    let mut state = cell();
+    let try_with = |state: &Cell| Attempt { proof: Proof::Session(id.clone()), ..attempt() }.judge(Some(state));
+    state.proof = StoredProof::Sessions(BTreeMap::from([(id.clone(), attempt().now.plus_s(1))]));
+    assert!(try_with(&state).is_ok());
+    state.proof = StoredProof::Sessions(BTreeMap::from([(id.clone(), attempt().now)]));
+    assert_eq!(try_with(&state), Err(Denial::InvalidToken));
+    state.proof = StoredProof::Sessions(BTreeMap::new());
+    assert_eq!(try_with(&state), Err(Denial::InvalidToken));
+}
+
+#[test]
+fn a_write_that_was_applied_is_recognised_even_when_the_key_has_ended_since() {
+    let applied = |cell: &mut Cell| {
+        cell.counters.slots.insert("lane0001".into(), 1_000);
+        cell.status = Status::Revoked;
+    };
+    assert_eq!(verdict(applied), Ok(Next::Applied));
+    let other = |cell: &mut Cell| {
+        cell.counters.slots.insert("lane0002".into(), 1_000);
+        cell.status = Status::Revoked;
+    };
+    assert_eq!(verdict(other), Err(Denial::InvalidApiKey));
+}
+
+#[test]
+fn permanent_refusals_come_before_passing_ones() {
+    let everything_wrong = |cell: &mut Cell| {
+        cell.allowlist = Allowlist::new([AllowlistEntry::parse("a.com").unwrap()]).unwrap();
+        cell.grants = GrantSet::new([ScopeGrant::parse("other:read").unwrap()]).unwrap();
+        cell.purse.balance = MicroUsd::ZERO;
+        cell.counters.days.insert(MINUTE.day(), 100);
+        cell.counters.minutes.insert(MINUTE, 0);
+        cell.counters.routes.insert(("abcd".into(), MINUTE), 0);
+    };
+    let mut state = cell();
+    everything_wrong(&mut state);
+    let mut codes = Vec::new();
+    while let Err(denial) = attempt().judge(Some(&state)) {
+        codes.push(denial.code());
+        match codes.len() {
+            1 => state.allowlist = None,
+            2 => state.grants = cell().grants,
+            3 => state.purse = cell().purse,
+            4 => state.counters.days = BTreeMap::from([(Day(MINUTE.day().0 - 1), 100)]),
+            5 => state.counters.minutes = BTreeMap::new(),
+            _ => state.counters.routes = BTreeMap::new(),
+        }
+    }
+    let wanted = [
+        "origin_not_allowed",
+        "insufficient_scope",
+        "insufficient_credits",
+        "rate_limited_daily",
+        "rate_limited",
+        "rate_limited",
+    ];
+    assert_eq!(codes, wanted);
+}
+
+#[test]
+fn a_frozen_key_cannot_pay() {
+    let denial = verdict(|cell| cell.status = Status::Frozen).unwrap_err();
+    let wanted = Denial::InsufficientCredits {
+        source: LimitSource::Key,
+        spent: usd(50),
+        reserved: MicroUsd::ZERO,
+        limit: Some(usd(100)),
+    };
+    assert_eq!(denial, wanted);
+}
+
+#[test]
+fn a_clock_that_is_behind_follows_the_window() {
+    let next = again(verdict(|cell| cell.counters.window = Some(Minute(MINUTE.0 + 1))));
+    assert_eq!(next.minute, Minute(MINUTE.0 + 1));
+}
+
+#[test]
+fn a_heavy_minute_is_carried_into_the_next() {
+    let previous = MINUTE.previous();
+    for (left, opening) in [
+        (3, Opening::Carried { limit: 10 }),
+        (0, Opening::Carried { limit: 10 }),
+        (4, Opening::Full),
+        (-1, Opening::Drained { limit: 10 }),
+    ] {
+        let next = again(verdict(|cell| {
+            cell.counters.minutes.insert(previous, left);
+        }));
+        assert_eq!(next.opening, opening, "{left}");
+    }
+    let next = again(verdict(|cell| drop(cell.counters.routes.insert(("abcd".into(), previous), 1))));
+    assert_eq!(next.route.unwrap().opening, Opening::Carried { limit: 5 });
+}
+
+#[test]
+fn a_lane_that_fell_behind_moves_on() {
+    let next = again(verdict(|cell| {
+        cell.counters.slots.insert("lane0001".into(), 2_000);
+    }));
+    assert_eq!(next.seq, 2_001);
+}
+
+#[test]
+fn missing_money_is_fetched_while_the_budget_has_room() {
+    let verdict = verdict(|cell| {
+        cell.purse = Purse { balance: usd(4), granted: usd(90), grant_seq: 3, budget: Some(usd(100)) };
+    });
+    assert!(matches!(verdict, Ok(Next::Fund { shortage, .. }) if shortage == usd(6)), "{verdict:?}");
+}
+
+#[test]
+fn a_grant_that_another_request_credited_is_dropped() {
+    let mut funded = attempt();
+    funded.grant = Some(Grant { amount: usd(10), seq: 3 });
+    assert_eq!(again(funded.judge(Some(&cell()))).grant, None);
+}
+
+#[test]
+fn refusals_say_when_to_come_back() {
+    let denial = verdict(|cell| {
+        cell.counters.minutes.insert(MINUTE, 0);
+    })
+    .unwrap_err();
+    assert_eq!(denial.retry_at(), Some(MINUTE.end()));
+    let denial = verdict(|cell| {
+        cell.counters.days.insert(MINUTE.day(), 100);
+    })
+    .unwrap_err();
+    assert_eq!(denial.retry_at(), Some(MINUTE.day().end()));
+}

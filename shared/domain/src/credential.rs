@@ -1,0 +1,145 @@
+//! The credential a request carries: exactly one, wherever it stands.
+
+use std::fmt;
+
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::{denial::Denial, policy::CredentialHeader};
+
+/// Who the caller claims to be, before anything is checked.
+pub enum Credential {
+    /// Text that should be an API key.
+    Key(SecretString),
+    /// Text that should be an access token (RFC 7519 compact form).
+    Token(SecretString),
+}
+
+impl Credential {
+    /// The longest credential, in bytes.
+    pub const MAX_BYTES: usize = 4_096;
+
+    /// Finds the one credential among a request's headers.
+    ///
+    /// Names are compared without case. The same credential may stand in several places; two different ones may
+    /// not. `Authorization` counts only under the `Bearer` scheme (RFC 6750, section 2.1).
+    ///
+    /// # Errors
+    /// [`Denial::MissingCredentials`] when there is none, [`Denial::AmbiguousCredentials`] when there are two,
+    /// [`Denial::InvalidApiKey`] when the one is longer than [`Credential::MAX_BYTES`].
+    pub fn parse<'h>(
+        headers: impl IntoIterator<Item = (&'h str, &'h str)>,
+        accepted: &[CredentialHeader],
+    ) -> Result<Self, Denial> {
+        let mut found: Option<(CredentialHeader, &str)> = None;
+        for (name, value) in headers {
+            let Some(header) = accepted.iter().find(|header| header.name().eq_ignore_ascii_case(name)) else {
+                continue;
+            };
+            let text = match header {
+                CredentialHeader::Authorization => bearer(value),
+                CredentialHeader::XApiKey => Some(value.trim()).filter(|text| !text.is_empty()),
+            };
+            match (text, found) {
+                (None, _) => {}
+                (Some(text), None) => found = Some((*header, text)),
+                (Some(text), Some((_, earlier))) if text == earlier => {}
+                (Some(_), Some(_)) => return Err(Denial::AmbiguousCredentials),
+            }
+        }
+        let (header, text) = found.ok_or(Denial::MissingCredentials)?;
+        if text.len() > Self::MAX_BYTES {
+            return Err(Denial::InvalidApiKey);
+        }
+        let is_token = header == CredentialHeader::Authorization && text.matches('.').count() == 2;
+        Ok(if is_token { Self::Token(text.into()) } else { Self::Key(text.into()) })
+    }
+
+    /// The text, for the one parser that checks it.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        match self {
+            Self::Key(text) | Self::Token(text) => text.expose_secret(),
+        }
+    }
+}
+
+impl fmt::Debug for Credential {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::Key(_) => "Credential::Key",
+            Self::Token(_) => "Credential::Token",
+        })
+    }
+}
+
+/// The token of a `Bearer` authorization header; `None` for other schemes and for no token.
+#[must_use]
+pub fn bearer(value: &str) -> Option<&str> {
+    let (scheme, rest) = value.trim().split_once(' ')?;
+    let token = rest.trim_matches(' ');
+    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const BOTH: [CredentialHeader; 2] = [CredentialHeader::Authorization, CredentialHeader::XApiKey];
+
+    fn parse(headers: &[(&str, &str)]) -> Result<String, Denial> {
+        Credential::parse(headers.iter().copied(), &BOTH)
+            .map(|credential| format!("{credential:?} {}", credential.expose()))
+    }
+
+    #[test]
+    fn a_credential_is_found_in_either_header() {
+        assert_eq!(parse(&[("Authorization", "Bearer abc")]).unwrap(), "Credential::Key abc");
+        assert_eq!(parse(&[("authorization", "bEaReR  abc ")]).unwrap(), "Credential::Key abc");
+        assert_eq!(parse(&[("X-API-KEY", " abc ")]).unwrap(), "Credential::Key abc");
+        assert_eq!(parse(&[("authorization", "Bearer a.b.c")]).unwrap(), "Credential::Token a.b.c");
+        assert_eq!(parse(&[("x-api-key", "a.b.c")]).unwrap(), "Credential::Key a.b.c");
+        assert_eq!(parse(&[("authorization", "Bearer abc"), ("x-api-key", "abc")]).unwrap(), "Credential::Key abc");
+    }
+
+    #[test]
+    fn absent_and_ambiguous_are_told_apart() {
+        for headers in [
+            &[][..],
+            &[("authorization", "Basic abc")],
+            &[("authorization", "Bearer ")],
+            &[("authorization", "Bearer")],
+            &[("x-api-key", "")],
+            &[("cookie", "abc")],
+        ] {
+            assert_eq!(parse(headers), Err(Denial::MissingCredentials), "{headers:?}");
+        }
+        for headers in [
+            [("authorization", "Bearer a"), ("x-api-key", "b")],
+            [("x-api-key", "a"), ("x-api-key", "b")],
+            [("authorization", "Bearer a"), ("authorization", "Bearer b")],
+        ] {
+            assert_eq!(parse(&headers), Err(Denial::AmbiguousCredentials), "{headers:?}");
+        }
+    }
+
+    #[test]
+    fn an_endless_credential_is_refused() {
+        let text = "x".repeat(Credential::MAX_BYTES + 1);
+        assert_eq!(parse(&[("x-api-key", &text)]), Err(Denial::InvalidApiKey));
+    }
+
+    #[test]
+    fn a_header_that_the_policy_does_not_accept_is_no_credential() {
+        let parsed = Credential::parse([("authorization", "Bearer a")], &[CredentialHeader::XApiKey]);
+        assert_eq!(parsed.err(), Some(Denial::MissingCredentials));
+    }
+
+    proptest! {
+        #[test]
+        fn no_header_panics(name in "authorization|x-api-key|.{0,9}", value in ".{0,80}") {
+            let _ = parse(&[(&name, &value)]);
+        }
+    }
+}

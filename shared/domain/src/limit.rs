@@ -1,0 +1,115 @@
+//! The algebra of limits: a window-quantised token bucket and what a caller is told of it.
+
+use std::num::NonZeroU32;
+
+/// A sustained rate per window with room for a burst.
+///
+/// The bucket holds at most `limit + burst` tokens and gains `limit` at every window's start, so any
+/// `n` consecutive windows admit at most `n × limit + burst` requests. With no burst it is a fixed window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct QuotaPolicy {
+    limit: NonZeroU32,
+    burst: u32,
+}
+
+impl QuotaPolicy {
+    /// The largest sustained limit or burst: a million per window.
+    pub const MAX: u32 = 1_000_000;
+
+    /// A policy of `limit` requests per window and `burst` more after a quiet window.
+    ///
+    /// # Errors
+    /// [`InvalidQuota`] when the limit is zero, the burst exceeds the limit, or either exceeds [`QuotaPolicy::MAX`].
+    pub fn new(limit: u32, burst: u32) -> Result<Self, InvalidQuota> {
+        let limit = NonZeroU32::new(limit).ok_or(InvalidQuota::Zero)?;
+        if limit.get() > Self::MAX {
+            return Err(InvalidQuota::TooLarge);
+        }
+        if burst > limit.get() {
+            return Err(InvalidQuota::BurstOverLimit);
+        }
+        Ok(Self { limit, burst })
+    }
+
+    /// Requests per window that can be sustained for ever.
+    #[must_use]
+    pub fn limit(self) -> u32 {
+        self.limit.get()
+    }
+
+    /// Requests above the limit that a window may admit after a quiet one.
+    #[must_use]
+    pub fn burst(self) -> u32 {
+        self.burst
+    }
+
+    /// Tokens in a full bucket.
+    #[must_use]
+    pub fn capacity(self) -> u32 {
+        self.limit.get() + self.burst
+    }
+
+    /// Tokens at the start of a window, given what the previous window left (`None`: it admitted nothing).
+    #[must_use]
+    pub fn refill(self, previous_left: Option<u32>) -> u32 {
+        match previous_left {
+            Some(left) if left < self.burst => left + self.limit(),
+            _ => self.capacity(),
+        }
+    }
+}
+
+/// Why two numbers are not a quota.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidQuota {
+    /// A limit of zero would refuse everything.
+    #[error("a limit must be at least 1")]
+    Zero,
+    /// The burst exceeds the limit.
+    #[error("a burst must not exceed its limit")]
+    BurstOverLimit,
+    /// Above a million.
+    #[error("a limit must be at most 1000000")]
+    TooLarge,
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn impossible_quotas_are_refused() {
+        assert_eq!(QuotaPolicy::new(0, 0), Err(InvalidQuota::Zero));
+        assert_eq!(QuotaPolicy::new(5, 6), Err(InvalidQuota::BurstOverLimit));
+        assert_eq!(QuotaPolicy::new(QuotaPolicy::MAX + 1, 0), Err(InvalidQuota::TooLarge));
+    }
+
+    #[test]
+    fn a_fresh_window_admits_the_limit_and_the_burst() {
+        let quota = QuotaPolicy::new(5, 2).unwrap();
+        assert_eq!(quota.refill(None), 7);
+        assert_eq!(quota.refill(Some(0)), 5);
+        assert_eq!(quota.refill(Some(1)), 6);
+        assert_eq!(quota.refill(Some(2)), 7);
+    }
+
+    proptest! {
+        #[test]
+        fn any_run_of_windows_admits_at_most_its_share_and_one_burst(
+            limit in 1_u32..50, burst in 0_u32..50, wants in prop::collection::vec(0_u32..200, 1..40),
+        ) {
+            let quota = QuotaPolicy::new(limit, burst.min(limit)).unwrap();
+            let mut left = None;
+            let mut admitted = 0;
+            for (windows, want) in (1_u32..).zip(&wants) {
+                let tokens = quota.refill(left);
+                let took = tokens.min(*want);
+                left = (took > 0).then(|| tokens - took);
+                admitted += took;
+                prop_assert!(admitted <= windows * quota.limit() + quota.burst());
+            }
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! Money as whole millionths of a US dollar, read from literal decimal text and never through a float.
+
+use std::fmt;
+
+/// Millionths of a US dollar, between 0 and [`MicroUsd::MAX`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MicroUsd(u64);
+
+impl MicroUsd {
+    /// Nothing.
+    pub const ZERO: Self = Self(0);
+    /// One billion dollars: far below where sums could overflow 64 bits.
+    pub const MAX: Self = Self(1_000_000_000_000_000);
+
+    /// An amount in millionths.
+    ///
+    /// # Errors
+    /// [`InvalidAmount::TooLarge`] above [`MicroUsd::MAX`].
+    pub fn new(micro_usd: u64) -> Result<Self, InvalidAmount> {
+        if micro_usd > Self::MAX.0 { Err(InvalidAmount::TooLarge) } else { Ok(Self(micro_usd)) }
+    }
+
+    /// The amount in millionths of a dollar.
+    #[must_use]
+    pub fn micro_usd(self) -> u64 {
+        self.0
+    }
+
+    /// The sum, held at [`MicroUsd::MAX`].
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self(self.0.saturating_add(other.0).min(Self::MAX.0))
+    }
+
+    /// The difference, held at zero.
+    #[must_use]
+    pub fn minus(self, other: Self) -> Self {
+        Self(self.0.saturating_sub(other.0))
+    }
+
+    /// Reads decimal dollars: digits, then at most 6 fractional digits; no sign, exponent or leading `+`.
+    ///
+    /// # Errors
+    /// [`InvalidAmount`] says which rule the text breaks.
+    pub fn parse(text: &str) -> Result<Self, InvalidAmount> {
+        if text.len() > MAX_LITERAL_BYTES {
+            return Err(InvalidAmount::Malformed);
+        }
+        if text.starts_with('-') {
+            return Err(InvalidAmount::Negative);
+        }
+        let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+        let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+        if !digits(whole) || !digits(fraction) || (whole.len() > 1 && whole.starts_with('0')) {
+            return Err(InvalidAmount::Malformed);
+        }
+        if fraction.len() > FRACTION_DIGITS {
+            return Err(InvalidAmount::TooPrecise);
+        }
+        let whole: u64 = whole.parse().map_err(|_| InvalidAmount::TooLarge)?;
+        let fraction: u64 = format!("{fraction:0<6}").parse().map_err(|_| InvalidAmount::Malformed)?;
+        let micro_usd = whole.checked_mul(1_000_000).and_then(|amount| amount.checked_add(fraction));
+        Self::new(micro_usd.ok_or(InvalidAmount::TooLarge)?)
+    }
+
+    /// Reads the text of a JSON value: a number literal, or a string that holds one.
+    ///
+    /// # Errors
+    /// [`InvalidAmount`] says which rule the literal breaks.
+    pub fn parse_json_literal(literal: &str) -> Result<Self, InvalidAmount> {
+        let text = literal.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+        Self::parse(text.unwrap_or(literal))
+    }
+}
+
+/// Prints decimal dollars without trailing zeros: `50`, `0.01`, `1.000001`.
+impl fmt::Display for MicroUsd {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let fraction = format!("{:06}", self.0 % 1_000_000);
+        let fraction = fraction.trim_end_matches('0');
+        write!(out, "{}", self.0 / 1_000_000)?;
+        if fraction.is_empty() { Ok(()) } else { write!(out, ".{fraction}") }
+    }
+}
+
+/// Why a text is not an amount of money.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidAmount {
+    /// Not plain decimal digits.
+    #[error("not a plain decimal number")]
+    Malformed,
+    /// Below zero.
+    #[error("below zero")]
+    Negative,
+    /// More than six fractional digits.
+    #[error("more than 6 fractional digits")]
+    TooPrecise,
+    /// Above one billion dollars.
+    #[error("above one billion dollars")]
+    TooLarge,
+}
+
+const MAX_LITERAL_BYTES: usize = 32;
+const FRACTION_DIGITS: usize = 6;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn amounts_are_read_from_their_digits() {
+        for (text, micro_usd) in
+            [("0", 0), ("50", 50_000_000), ("50.00", 50_000_000), ("0.000001", 1), ("0.29", 290_000)]
+        {
+            assert_eq!(MicroUsd::parse(text).map(MicroUsd::micro_usd), Ok(micro_usd), "{text}");
+        }
+        assert_eq!(MicroUsd::parse_json_literal("\"0.10\""), MicroUsd::new(100_000));
+    }
+
+    #[test]
+    fn each_broken_rule_has_its_own_word() {
+        for (text, error) in [
+            ("-1", InvalidAmount::Negative),
+            ("0.0000001", InvalidAmount::TooPrecise),
+            ("1000000000.000001", InvalidAmount::TooLarge),
+            ("99999999999999999999999", InvalidAmount::TooLarge),
+            ("1e3", InvalidAmount::Malformed),
+            ("01", InvalidAmount::Malformed),
+            (".5", InvalidAmount::Malformed),
+            ("5.", InvalidAmount::Malformed),
+            ("", InvalidAmount::Malformed),
+            ("٣", InvalidAmount::Malformed),
+            ("\"\"5", InvalidAmount::Malformed),
+        ] {
+            assert_eq!(MicroUsd::parse(text), Err(error), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_amount_prints_and_reads_as_itself(micro_usd in 0..=MicroUsd::MAX.micro_usd()) {
+            let amount = MicroUsd::new(micro_usd).unwrap();
+            prop_assert_eq!(MicroUsd::parse(&amount.to_string()), Ok(amount));
+        }
+
+        #[test]
+        fn no_text_panics(text in ".{0,40}") {
+            let _ = MicroUsd::parse_json_literal(&text);
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! The policy: what an operator may change without a compiler, checked whole before anything starts.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{
+    money::MicroUsd,
+    scope::{Grant, GrantSet, Scope},
+    wallet::Address,
+};
+
+pub mod environment;
+mod file;
+pub mod plan;
+pub mod route;
+
+pub use environment::{Environment, Limits, LimitsPatch};
+pub use file::PolicyError;
+pub use plan::{Plan, SignUp};
+pub use route::{Method, Refusals, RequestPath, Route};
+
+/// A checked policy; every cross-reference in it holds.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    environments: Vec<Environment>,
+    credential_headers: Vec<CredentialHeader>,
+    catalogue: BTreeMap<Scope, String>,
+    presets: BTreeMap<String, GrantSet>,
+    default_preset: String,
+    operator_only: BTreeSet<Scope>,
+    routes: Vec<Route>,
+    plans: BTreeMap<String, Plan>,
+    sign_up: SignUp,
+    operators: BTreeSet<Address>,
+}
+
+impl Policy {
+    /// The policy that ships with the bundle.
+    pub const DEFAULT_TEXT: &'static str = include_str!("../../../infra/policies/default.yaml");
+
+    /// Reads and checks a policy file (YAML 1.2).
+    ///
+    /// # Errors
+    /// [`PolicyError`] names the line and the rule; nothing of a policy with an error is used.
+    pub fn parse(text: &str) -> Result<Self, PolicyError> {
+        file::parse(text)
+    }
+
+    /// The environments; there is at least one.
+    #[must_use]
+    pub fn environments(&self) -> &[Environment] {
+        &self.environments
+    }
+
+    /// The environment of a key whose creator names none.
+    #[must_use]
+    pub fn default_environment(&self) -> &Environment {
+        // The parser refuses a policy without environments.
+        &self.environments[0]
+    }
+
+    /// The environment of that name.
+    #[must_use]
+    pub fn find_environment(&self, name: &str) -> Option<&Environment> {
+        self.environments.iter().find(|environment| environment.name == name)
+    }
+
+    /// The environment whose keys begin with `prefix`.
+    #[must_use]
+    pub fn find_environment_by_prefix(&self, prefix: &str) -> Option<&Environment> {
+        self.environments.iter().find(|environment| environment.prefix == prefix)
+    }
+
+    /// The headers in which a credential may stand.
+    #[must_use]
+    pub fn credential_headers(&self) -> &[CredentialHeader] {
+        &self.credential_headers
+    }
+
+    /// Every scope that exists, with what it is for.
+    #[must_use]
+    pub fn catalogue(&self) -> &BTreeMap<Scope, String> {
+        &self.catalogue
+    }
+
+    /// The grants of a preset.
+    #[must_use]
+    pub fn find_preset(&self, name: &str) -> Option<&GrantSet> {
+        self.presets.get(name)
+    }
+
+    /// The grants of a key whose creator names none.
+    #[must_use]
+    pub fn default_grants(&self) -> &GrantSet {
+        // The parser refuses a default preset that does not exist.
+        &self.presets[&self.default_preset]
+    }
+
+    /// Whether a grant can be given out at all: a wildcard, or something that covers a catalogued scope.
+    #[must_use]
+    pub fn is_known_grant(&self, grant: &Grant) -> bool {
+        self.catalogue.keys().any(|scope| scope.covering_grants().iter().any(|covering| covering == grant.as_str()))
+    }
+
+    /// Whether only an operator's account may hold this grant by its own name.
+    #[must_use]
+    pub fn is_operator_only(&self, scope: &Scope) -> bool {
+        self.operator_only.contains(scope)
+    }
+
+    /// The scopes that only an operator's account may use.
+    pub fn operator_only(&self) -> impl Iterator<Item = &Scope> {
+        self.operator_only.iter()
+    }
+
+    /// The routes in the order of the file.
+    #[must_use]
+    pub fn routes(&self) -> &[Route] {
+        &self.routes
+    }
+
+    /// The route a request belongs to: the most specific pattern that matches.
+    #[must_use]
+    pub fn find_route(&self, method: &Method, path: &RequestPath) -> Option<&Route> {
+        let matching = self.routes.iter().filter(|route| route.matches(method, path));
+        matching.max_by(|one, other| one.specificity().cmp(&other.specificity()))
+    }
+
+    /// Who answers a request that no route names: the layer where it stands before every route, or else API Gateway.
+    #[must_use]
+    pub fn refusals_off_route(&self) -> Refusals {
+        let has_layer = self.routes.iter().all(|route| route.refusals == Refusals::Backend);
+        if has_layer && !self.routes.is_empty() { Refusals::Backend } else { Refusals::Gateway }
+    }
+
+    /// The plan of that name.
+    #[must_use]
+    pub fn find_plan(&self, name: &str) -> Option<&Plan> {
+        self.plans.get(name)
+    }
+
+    /// What a new account starts with.
+    #[must_use]
+    pub fn sign_up(&self) -> &SignUp {
+        &self.sign_up
+    }
+
+    /// Whether the wallet belongs to an operator.
+    #[must_use]
+    pub fn is_operator(&self, address: &Address) -> bool {
+        self.operators.contains(address)
+    }
+
+    /// The same policy with one operator more.
+    #[must_use]
+    pub fn with_operator(mut self, address: Address) -> Self {
+        self.operators.insert(address);
+        self
+    }
+
+    /// The dearest route's price, the least that a grant of credit should cover.
+    #[must_use]
+    pub fn dearest_route(&self) -> MicroUsd {
+        self.routes.iter().map(|route| route.cost).max().unwrap_or(MicroUsd::ZERO)
+    }
+}
+
+/// A header that may carry a credential.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CredentialHeader {
+    /// `Authorization: Bearer …` (RFC 6750): a key or an access token.
+    Authorization,
+    /// `X-Api-Key: …`: a key.
+    XApiKey,
+}
+
+impl CredentialHeader {
+    /// The header's name in lower case.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Authorization => "authorization",
+            Self::XApiKey => "x-api-key",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

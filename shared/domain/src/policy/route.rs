@@ -1,0 +1,244 @@
+//! Routes: which requests exist, what they require and what they cost.
+
+use sha2::{Digest, Sha256};
+
+use crate::{base62, limit::QuotaPolicy, money::MicroUsd, scope::Scope};
+
+/// One route of the API behind the gate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// As it stands in the policy, `POST /demo/paid`.
+    pub template: String,
+    /// The scope a credential must hold.
+    pub scope: Scope,
+    /// The fixed price of one call.
+    pub cost: MicroUsd,
+    /// A limit per key and route, beside the key's own.
+    pub quota: Option<QuotaPolicy>,
+    /// Who answers a refused call.
+    pub refusals: Refusals,
+    /// The environments whose keys may call it; empty means all.
+    pub environments: Vec<String>,
+    /// Names the route's bucket in a key's item: 4 letters derived from the template.
+    pub class: String,
+    pattern: Pattern,
+}
+
+impl Route {
+    /// A route open to every environment, free and without a limit of its own.
+    ///
+    /// # Errors
+    /// [`InvalidRoute`] when the template is not `METHOD /path/{parameter}`.
+    pub fn new(template: &str, scope: Scope) -> Result<Self, InvalidRoute> {
+        let pattern = Pattern::parse(template)?;
+        Ok(Self {
+            template: template.to_owned(),
+            scope,
+            cost: MicroUsd::ZERO,
+            quota: None,
+            refusals: Refusals::Gateway,
+            environments: Vec::new(),
+            class: class_of(template),
+            pattern,
+        })
+    }
+
+    /// Whether a request belongs to this route's pattern.
+    #[must_use]
+    pub fn matches(&self, method: &Method, path: &RequestPath) -> bool {
+        self.pattern.matches(method, path)
+    }
+
+    /// Whether keys of the environment may call it.
+    #[must_use]
+    pub fn is_open_to(&self, environment: &str) -> bool {
+        self.environments.is_empty() || self.environments.iter().any(|name| name == environment)
+    }
+
+    /// Whether some request would match both routes equally well.
+    #[must_use]
+    pub fn overlaps(&self, other: &Self) -> bool {
+        self.specificity() == other.specificity() && self.pattern.intersects(&other.pattern)
+    }
+
+    /// Orders patterns that match the same request: literal beats parameter beats rest, from the left;
+    /// a named method beats `ANY`.
+    #[must_use]
+    pub fn specificity(&self) -> Vec<u8> {
+        let method = u8::from(self.pattern.method.is_some());
+        let rank = |segment: &Segment| match segment {
+            Segment::Literal(_) => 3,
+            Segment::Parameter => 2,
+            Segment::Rest => 1,
+        };
+        self.pattern.segments.iter().map(rank).chain([4, method]).collect()
+    }
+}
+
+/// Who turns a refusal into an HTTP answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusals {
+    /// API Gateway's gateway responses; the backend is never called.
+    Gateway,
+    /// A layer in front of the backend, which reads the decision from the request context.
+    Backend,
+}
+
+/// An HTTP method token, upper case.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Method(String);
+
+impl Method {
+    /// Reads a method of 1 to 16 upper-case letters.
+    ///
+    /// # Errors
+    /// [`InvalidRoute::Method`] for any other text.
+    pub fn parse(text: &str) -> Result<Self, InvalidRoute> {
+        let is_token = (1..=16).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_uppercase());
+        if is_token { Ok(Self(text.to_owned())) } else { Err(InvalidRoute::Method) }
+    }
+
+    /// The method as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A request's path as every server will read it: no empty, dot or encoded-slash segments.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestPath(String);
+
+impl RequestPath {
+    /// The longest path, in bytes.
+    pub const MAX_BYTES: usize = 2_048;
+
+    /// Reads a path that begins with `/`; a query string is not part of it.
+    ///
+    /// # Errors
+    /// [`InvalidRoute::Path`] when another server could read the path as a different one.
+    pub fn parse(text: &str) -> Result<Self, InvalidRoute> {
+        let rest = text.strip_prefix('/').ok_or(InvalidRoute::Path)?;
+        let is_plain = |byte: u8| byte.is_ascii_graphic() && !b"\\?#".contains(&byte);
+        if text.len() > Self::MAX_BYTES || !text.bytes().all(is_plain) {
+            return Err(InvalidRoute::Path);
+        }
+        let lower = rest.to_ascii_lowercase();
+        let hides_a_separator = ["%2f", "%5c", "%2e", "%00", "%25"].iter().any(|escape| lower.contains(escape));
+        let segments = || rest.split('/');
+        let is_ambiguous = !rest.is_empty() && segments().any(|segment| matches!(segment, "" | "." | ".."));
+        let is_trailing =
+            rest.ends_with('/') && segments().rev().skip(1).all(|segment| !matches!(segment, "" | "." | ".."));
+        if hides_a_separator || (is_ambiguous && !is_trailing) {
+            return Err(InvalidRoute::Path);
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// The path as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    fn segments(&self) -> Vec<&str> {
+        self.0[1..].split('/').collect()
+    }
+}
+
+/// Why a text is no route, method or path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidRoute {
+    /// Not `METHOD /path`.
+    #[error("a route is written METHOD /path")]
+    Template,
+    /// Not an upper-case method or ANY.
+    #[error("a method is upper-case letters, or ANY")]
+    Method,
+    /// Not a plain absolute path.
+    #[error("a path must begin with / and have no empty, dot or encoded-slash segment")]
+    Path,
+    /// `{name+}` stands anywhere but last.
+    #[error("a {{name+}} segment must be the last one")]
+    Rest,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Pattern {
+    method: Option<Method>,
+    segments: Vec<Segment>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Segment {
+    Literal(String),
+    Parameter,
+    Rest,
+}
+
+impl Pattern {
+    fn parse(template: &str) -> Result<Self, InvalidRoute> {
+        let (method, path) = template.split_once(' ').ok_or(InvalidRoute::Template)?;
+        let method = if method == "ANY" { None } else { Some(Method::parse(method)?) };
+        let path = RequestPath::parse(path)?;
+        let read = |segment: &str| {
+            let name = segment.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
+            match name {
+                Some(name) if name.ends_with('+') => Segment::Rest,
+                Some(_) => Segment::Parameter,
+                None => Segment::Literal(segment.to_owned()),
+            }
+        };
+        let segments: Vec<_> = path.segments().into_iter().map(read).collect();
+        let rest_at = segments.iter().position(|segment| *segment == Segment::Rest);
+        if rest_at.is_some_and(|at| at + 1 != segments.len()) {
+            return Err(InvalidRoute::Rest);
+        }
+        if segments.iter().any(|segment| matches!(segment, Segment::Literal(text) if text.contains(['{', '}']))) {
+            return Err(InvalidRoute::Path);
+        }
+        Ok(Self { method, segments })
+    }
+
+    fn matches(&self, method: &Method, path: &RequestPath) -> bool {
+        if self.method.as_ref().is_some_and(|own| own != method) {
+            return false;
+        }
+        let segments = path.segments();
+        let has_rest = self.segments.last() == Some(&Segment::Rest);
+        if segments.len() < self.segments.len() || (!has_rest && segments.len() != self.segments.len()) {
+            return false;
+        }
+        self.segments.iter().zip(&segments).all(|(own, segment)| match own {
+            Segment::Literal(literal) => literal == segment,
+            Segment::Parameter => !segment.is_empty(),
+            Segment::Rest => true,
+        })
+    }
+
+    fn intersects(&self, other: &Self) -> bool {
+        let methods_meet = match (&self.method, &other.method) {
+            (Some(one), Some(other)) => one == other,
+            _ => true,
+        };
+        let literals_meet = self.segments.iter().zip(&other.segments).all(|pair| match pair {
+            (Segment::Literal(one), Segment::Literal(other)) => one == other,
+            _ => true,
+        });
+        methods_meet && literals_meet && self.segments.len() == other.segments.len()
+    }
+}
+
+fn class_of(template: &str) -> String {
+    let digest = Sha256::digest(template.as_bytes());
+    let [a, b, c, d, e, f, g, h, ..]: [u8; 32] = digest.into();
+    let text = base62::fixed_width(u64::from_be_bytes([a, b, c, d, e, f, g, h]).into(), 11);
+    let letters: String =
+        text.chars().filter(char::is_ascii_alphabetic).chain("aaaa".chars()).take(CLASS_LETTERS).collect();
+    letters
+}
+
+const CLASS_LETTERS: usize = 4;
+
+#[cfg(test)]
+mod tests;
