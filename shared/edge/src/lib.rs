@@ -1,0 +1,12 @@
+//! What every function shares at its rim: configuration, problems, strict input, logs, secrets, time and entropy.
+
+pub mod config;
+pub mod cookie;
+pub mod entropy;
+pub mod input;
+pub mod log;
+pub mod now;
+pub mod problem;
+pub mod seal;
+pub mod secrets;
+pub mod token;

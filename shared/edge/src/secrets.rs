@@ -1,0 +1,238 @@
+//! Secrets in their current and previous version, from Secrets Manager or a local file, cached in process.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use aws_sdk_secretsmanager::{Client, operation::get_secret_value::GetSecretValueError};
+use faregate_domain::{
+    secret::{MacSecret, Versions},
+    time::Timestamp,
+};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+
+use crate::config::SecretsLocation;
+
+/// Reads secrets and remembers them; a secret that cannot be read is an error, never an empty one.
+#[derive(Clone)]
+pub struct Secrets(Arc<Inner>);
+
+struct Inner {
+    source: Source,
+    cache: Mutex<HashMap<SecretName, Cached>>,
+}
+
+enum Source {
+    File(std::path::PathBuf),
+    Manager { client: Client, prefix: String },
+}
+
+#[derive(Clone)]
+struct Cached {
+    secret: Arc<Versions<MacSecret>>,
+    read_at: Timestamp,
+}
+
+impl Secrets {
+    /// A reader for `location`; `aws` is the SDK's configuration for Secrets Manager.
+    #[must_use]
+    pub fn new(location: &SecretsLocation, aws: &aws_config::SdkConfig) -> Self {
+        let source = match location {
+            SecretsLocation::File(path) => Source::File(path.clone()),
+            SecretsLocation::Manager(prefix) => Source::Manager { client: Client::new(aws), prefix: prefix.clone() },
+        };
+        Self(Arc::new(Inner { source, cache: Mutex::default() }))
+    }
+
+    /// A secret, at most [`MAX_AGE_S`] old.
+    ///
+    /// # Errors
+    /// [`SecretsError`] when it was never read, or the last good reading is older than [`MAX_STALE_S`].
+    pub async fn find(&self, name: SecretName, now: Timestamp) -> Result<Arc<Versions<MacSecret>>, SecretsError> {
+        let cached = self.cached(name);
+        match cached {
+            Some(cached) if cached.read_at.plus_s(MAX_AGE_S) > now => Ok(cached.secret),
+            stale => match self.refresh(name, now).await {
+                Ok(secret) => Ok(secret),
+                Err(error) => match stale {
+                    Some(stale) if stale.read_at.plus_s(MAX_STALE_S) > now => {
+                        tracing::warn!(secret = name.as_str(), %error, "keeping the last reading of a secret");
+                        Ok(stale.secret)
+                    }
+                    _ => Err(error),
+                },
+            },
+        }
+    }
+
+    /// Reads the secret anew unless that was done in the last [`MIN_REFRESH_S`] seconds: for a credential that fits
+    /// no cached version, because a rotation may just have happened.
+    ///
+    /// # Errors
+    /// As [`Secrets::find`].
+    pub async fn find_fresh(&self, name: SecretName, now: Timestamp) -> Result<Arc<Versions<MacSecret>>, SecretsError> {
+        match self.cached(name) {
+            Some(cached) if cached.read_at.plus_s(MIN_REFRESH_S) > now => Ok(cached.secret),
+            _ => self.refresh(name, now).await,
+        }
+    }
+
+    async fn refresh(&self, name: SecretName, now: Timestamp) -> Result<Arc<Versions<MacSecret>>, SecretsError> {
+        let texts = match &self.0.source {
+            Source::File(path) => read_file(path, name)?,
+            Source::Manager { client, prefix } => read_manager(client, prefix, name).await?,
+        };
+        let current = decode(name, &texts.current)?;
+        let previous = texts.previous.as_ref().map(|text| decode(name, text)).transpose()?;
+        let secret = Arc::new(Versions { current, previous });
+        let cached = Cached { secret: Arc::clone(&secret), read_at: now };
+        self.0.cache.lock().unwrap_or_else(PoisonError::into_inner).insert(name, cached);
+        Ok(secret)
+    }
+
+    fn cached(&self, name: SecretName) -> Option<Cached> {
+        self.0.cache.lock().unwrap_or_else(PoisonError::into_inner).get(&name).cloned()
+    }
+}
+
+/// The bundle's secrets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SecretName {
+    /// HMAC key of the stored key hashes.
+    Pepper,
+    /// HMAC key of the tag inside each key.
+    Tag,
+    /// Seed of the access tokens' signing key; only `verify` may read it.
+    Signing,
+    /// Key under which replayable answers are sealed.
+    Seal,
+}
+
+impl SecretName {
+    /// The last segment of the secret's name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pepper => "pepper",
+            Self::Tag => "tag",
+            Self::Signing => "signing",
+            Self::Seal => "seal",
+        }
+    }
+}
+
+/// Why a secret could not be had; never says anything of its value.
+#[derive(Debug, thiserror::Error)]
+pub enum SecretsError {
+    /// The file cannot be read or has another shape.
+    #[error("secrets file: {0}")]
+    File(String),
+    /// Secrets Manager did not give the secret.
+    #[error("secret {name} could not be read")]
+    Manager {
+        /// Which one.
+        name: &'static str,
+        /// What the SDK says.
+        #[source]
+        source: Box<aws_sdk_secretsmanager::error::SdkError<GetSecretValueError>>,
+    },
+    /// The secret has no text.
+    #[error("secret {0} is not 64 hexadecimal digits or more")]
+    Malformed(&'static str),
+}
+
+fn read_file(path: &std::path::Path, name: SecretName) -> Result<VersionTexts, SecretsError> {
+    let text = std::fs::read_to_string(path).map_err(|error| SecretsError::File(error.kind().to_string()))?;
+    let mut all: HashMap<String, VersionTexts> = serde_json::from_str(&text)
+        .map_err(|error| SecretsError::File(format!("not a secrets file, line {}", error.line())))?;
+    all.remove(name.as_str()).ok_or_else(|| SecretsError::File(format!("{} is missing", name.as_str())))
+}
+
+async fn read_manager(client: &Client, prefix: &str, name: SecretName) -> Result<VersionTexts, SecretsError> {
+    let id = format!("{prefix}/{}", name.as_str());
+    let read = |stage: &'static str| client.get_secret_value().secret_id(&id).version_stage(stage).send();
+    let failed = |source| SecretsError::Manager { name: name.as_str(), source: Box::new(source) };
+    let text = |output: aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueOutput| {
+        output.secret_string.map(SecretString::from).ok_or(SecretsError::Malformed(name.as_str()))
+    };
+    let current = text(read("AWSCURRENT").await.map_err(failed)?)?;
+    let previous = match read("AWSPREVIOUS").await {
+        Ok(output) => Some(text(output)?),
+        Err(error) if error.as_service_error().is_some_and(GetSecretValueError::is_resource_not_found_exception) => {
+            None
+        }
+        Err(error) => return Err(failed(error)),
+    };
+    Ok(VersionTexts { current, previous })
+}
+
+fn decode(name: SecretName, text: &SecretString) -> Result<MacSecret, SecretsError> {
+    let malformed = || SecretsError::Malformed(name.as_str());
+    let bytes = hex::decode(text.expose_secret().trim()).map_err(|_| malformed())?;
+    MacSecret::new(bytes).map_err(|_| malformed())
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct VersionTexts {
+    current: SecretString,
+    #[serde(default)]
+    previous: Option<SecretString>,
+}
+
+/// Seconds after which a secret is read again.
+pub const MAX_AGE_S: u64 = 300;
+/// Seconds for which the last reading is used while Secrets Manager fails.
+pub const MAX_STALE_S: u64 = 3_600;
+/// The least number of seconds between two readings.
+pub const MIN_REFRESH_S: u64 = 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn secrets_in(text: &str) -> (tempfile::TempDir, Secrets) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secrets.json");
+        std::fs::write(&path, text).unwrap();
+        let aws = aws_config::SdkConfig::builder().build();
+        (folder, Secrets::new(&SecretsLocation::File(path), &aws))
+    }
+
+    #[tokio::test]
+    async fn both_versions_are_read() {
+        let text = format!(r#"{{"pepper":{{"current":"{}","previous":"{}"}}}}"#, "aa".repeat(32), "bb".repeat(32));
+        let (_folder, secrets) = secrets_in(&text);
+        let pepper = secrets.find(SecretName::Pepper, Timestamp::from_epoch_s(1)).await.unwrap();
+        assert_eq!(pepper.iter().count(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_missing_or_short_secret_is_an_error_that_shows_nothing() {
+        let (_folder, secrets) = secrets_in(r#"{"pepper":{"current":"c0ffee"}}"#);
+        let now = Timestamp::from_epoch_s(1);
+        let error = secrets.find(SecretName::Pepper, now).await.unwrap_err().to_string();
+        assert!(error.contains("pepper") && !error.contains("c0ffee"), "{error}");
+        assert!(secrets.find(SecretName::Tag, now).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_rotation_is_seen_and_an_outage_is_survived_for_an_hour() {
+        let text = |digit: &str| format!(r#"{{"pepper":{{"current":"{}"}}}}"#, digit.repeat(64));
+        let (folder, secrets) = secrets_in(&text("a"));
+        let path = folder.path().join("secrets.json");
+        let at = Timestamp::from_epoch_s;
+        let tag = |secret: Arc<Versions<MacSecret>>| secret.current.mac(&[b"x"]);
+        let first = tag(secrets.find(SecretName::Pepper, at(0)).await.unwrap());
+        std::fs::write(&path, text("b")).unwrap();
+        assert_eq!(tag(secrets.find(SecretName::Pepper, at(MAX_AGE_S - 1)).await.unwrap()), first);
+        let second = tag(secrets.find(SecretName::Pepper, at(MAX_AGE_S)).await.unwrap());
+        assert_ne!(second, first);
+        std::fs::remove_file(&path).unwrap();
+        let late = at(MAX_AGE_S + MAX_STALE_S - 1);
+        assert_eq!(tag(secrets.find(SecretName::Pepper, late).await.unwrap()), second);
+        assert!(secrets.find(SecretName::Pepper, at(MAX_AGE_S + MAX_STALE_S)).await.is_err());
+    }
+}
