@@ -1,0 +1,157 @@
+//! Accounts: one per wallet address, created whole or not at all.
+//!
+//! ```text
+//! pk adr_<40 hex>   sk account   acc account
+//! pk acc_<id>       sk account   ad address · pl plan · prj default project · at created (epoch s)
+//! pk acc_<id>       sk prj_<id>  nm name · gm gallery mode · at created (epoch s)
+//! pk prj_<id>       sk wallet    the project's money
+//! pk ssn_<id>       sk cell      the account's logins
+//! ```
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::{
+    error::ProvideErrorMetadata,
+    operation::transact_write_items::TransactWriteItemsError,
+    types::{AttributeValue, Put, TransactWriteItem},
+};
+use faregate_domain::{
+    cell::{Cell, CellId},
+    id::{AccountId, ProjectId},
+    money::MicroUsd,
+    time::Timestamp,
+    wallet::Address,
+};
+
+use crate::{
+    Store, StoreError,
+    cell::{cell_item, parse_number},
+    client::Item,
+    funding::wallet_item,
+};
+
+/// An account as it stands in the table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// Its id.
+    pub id: AccountId,
+    /// The wallet that it belongs to.
+    pub address: Address,
+    /// The plan's name in the policy.
+    pub plan: String,
+    /// The project that sessions act for.
+    pub default_project: ProjectId,
+    /// When its owner first signed in.
+    pub created_at: Timestamp,
+}
+
+impl Store {
+    /// The account of a wallet.
+    ///
+    /// # Errors
+    /// [`StoreError`] when DynamoDB gave no answer.
+    pub async fn find_account_of(&self, address: Address) -> Result<Option<AccountId>, StoreError> {
+        let Some(item) = self.find(&address_partition(address), ACCOUNT).await? else { return Ok(None) };
+        let account =
+            item.get("acc").and_then(|value| value.as_s().ok()).and_then(|id| AccountId::from_suffix(id).ok());
+        account.map(Some).ok_or_else(|| StoreError::malformed("address", "acc"))
+    }
+
+    /// An account by its id.
+    ///
+    /// # Errors
+    /// [`StoreError`] when DynamoDB gave no answer.
+    pub async fn find_account(&self, id: &AccountId) -> Result<Option<Account>, StoreError> {
+        self.find(&id.to_string(), ACCOUNT).await?.map(|item| parse_account(id, &item)).transpose()
+    }
+
+    /// Creates an account with its default project, which holds `credit`, and the cell of its logins, all at once;
+    /// false where the wallet has an account already, and nothing was written.
+    ///
+    /// # Errors
+    /// [`StoreError`] when DynamoDB did not confirm it; the account may exist.
+    pub async fn insert_account(
+        &self,
+        account: &Account,
+        credit: MicroUsd,
+        session_cell: &Cell,
+    ) -> Result<bool, StoreError> {
+        let items = account_items(account, credit, session_cell);
+        let sent = self.client().transact_write_items().set_transact_items(Some(self.puts(items)?)).send().await;
+        match sent {
+            Ok(_) => Ok(true),
+            Err(error) => match error.as_service_error() {
+                // Conflicts count as a lost race too: whoever won it has created the account, or the caller asks again.
+                Some(TransactWriteItemsError::TransactionCanceledException(_)) => Ok(false),
+                Some(refusal) if refusal.code() == Some("TransactionInProgressException") => Ok(false),
+                _ => Err(StoreError::unanswered("transact", &error)),
+            },
+        }
+    }
+
+    fn puts(&self, items: [Item; 5]) -> Result<Vec<TransactWriteItem>, StoreError> {
+        let put = |item| {
+            let put = Put::builder().table_name(self.table()).set_item(Some(item));
+            let put = put.condition_expression("attribute_not_exists(pk)").build();
+            let put = put.map_err(|_| StoreError::malformed("account", "pk"))?;
+            Ok(TransactWriteItem::builder().put(put).build())
+        };
+        items.into_iter().map(put).collect()
+    }
+}
+
+fn account_items(account: &Account, credit: MicroUsd, session_cell: &Cell) -> [Item; 5] {
+    let string = |text: &str| AttributeValue::S(text.to_owned());
+    let created_at = AttributeValue::N(account.created_at.epoch_s().to_string());
+    let item = |partition: &str, sort: &str, rest: &[(&str, AttributeValue)]| {
+        let keys = [("pk", string(partition)), ("sk", string(sort))];
+        keys.into_iter()
+            .chain(rest.iter().cloned())
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect::<HashMap<_, _>>()
+    };
+    let id = account.id.to_string();
+    [
+        item(&address_partition(account.address), ACCOUNT, &[("acc", string(account.id.suffix()))]),
+        item(
+            &id,
+            ACCOUNT,
+            &[
+                ("ad", string(&account.address.lower_hex())),
+                ("pl", string(&account.plan)),
+                ("prj", string(account.default_project.suffix())),
+                ("at", created_at.clone()),
+            ],
+        ),
+        item(
+            &id,
+            &account.default_project.to_string(),
+            &[("nm", string(DEFAULT_PROJECT)), ("gm", string(ISOLATED)), ("at", created_at)],
+        ),
+        wallet_item(&account.default_project, &account.id, credit),
+        cell_item(&CellId::Session(account.id.clone()), session_cell),
+    ]
+}
+
+fn parse_account(id: &AccountId, item: &Item) -> Result<Account, StoreError> {
+    let malformed = |name: &str| StoreError::malformed("account", name);
+    let string = |name: &str| item.get(name).and_then(|value| value.as_s().ok()).ok_or_else(|| malformed(name));
+    Ok(Account {
+        id: id.clone(),
+        address: format!("0x{}", string("ad")?).parse().map_err(|_| malformed("ad"))?,
+        plan: string("pl")?.clone(),
+        default_project: ProjectId::from_suffix(string("prj")?).map_err(|_| malformed("prj"))?,
+        created_at: Timestamp::from_epoch_s(item.get("at").and_then(parse_number).ok_or_else(|| malformed("at"))?),
+    })
+}
+
+fn address_partition(address: Address) -> String {
+    format!("adr_{}", address.lower_hex())
+}
+
+const ACCOUNT: &str = "account";
+const DEFAULT_PROJECT: &str = "default";
+const ISOLATED: &str = "isolated";
+
+#[cfg(test)]
+pub(crate) mod tests;

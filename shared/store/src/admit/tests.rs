@@ -1,0 +1,103 @@
+//! The write as text, in each of its forms, and within DynamoDB's bounds.
+
+use faregate_domain::{
+    attempt::RouteBucket,
+    cell::CellId,
+    funding::Grant,
+    id::{ChargeId, KeyId, SessionId},
+    key::KeyHash,
+    limit::QuotaPolicy,
+    origin::Origin,
+    row::Row,
+    scope::Scope,
+    time::{Day, Minute, Timestamp},
+};
+
+use super::*;
+
+fn attempt() -> Attempt {
+    let now = Timestamp::from_epoch_s(1_792_540_810);
+    Attempt {
+        cell: CellId::Key(KeyId::mint(&mut |pool| pool.fill(1))),
+        proof: Proof::Key(vec![KeyHash::from_bytes([1; 32]), KeyHash::from_bytes([2; 32])]),
+        now,
+        minute: now.minute(),
+        lane: "lane0001".into(),
+        seq: now.epoch_ms(),
+        scope: Scope::parse("demo:write").unwrap(),
+        origin: None,
+        cost: MicroUsd::new(10_000).unwrap(),
+        opening: Opening::Full,
+        route: None,
+        grant: None,
+        row: Row {
+            charge: ChargeId::mint(&mut |pool| pool.fill(2)),
+            at: now,
+            cost: MicroUsd::new(10_000).unwrap(),
+            class: "abcd".into(),
+            network: "203.0.113.0/24".into(),
+            agent: "curl".into(),
+        },
+        stale: Vec::new(),
+    }
+}
+
+#[test]
+fn the_plain_form() {
+    let write = admission(&attempt());
+    assert_eq!(write.partition, "key_1111111111111111");
+    assert_eq!(
+        write.update,
+        "SET w = :k, #t = if_not_exists(#t, tc) - :one, #d = if_not_exists(#d, :zero) + :one, bal = bal - :pay, \
+         q.#i = :seq, lr = :row, n = n + :one"
+    );
+    assert_eq!(
+        write.condition.unwrap(),
+        "h IN (:h0, :h1) AND st = :active AND NOT xp <= :now AND (contains(sc, :s0) OR contains(sc, :s1) OR \
+         contains(sc, :s2)) AND (attribute_not_exists(al)) AND NOT w > :k AND (#t >= :one OR \
+         (attribute_not_exists(#t) AND NOT #tp < tb)) AND NOT #d >= dl AND bal >= :pay AND NOT q.#i >= :seq"
+    );
+}
+
+#[test]
+fn the_carried_and_the_funded_form() {
+    let mut attempt = attempt();
+    attempt.opening = Opening::Carried { limit: 10 };
+    attempt.grant = Some(Grant { amount: MicroUsd::new(50_000).unwrap(), seq: 4 });
+    attempt.proof = Proof::Session(SessionId::mint(&mut |pool| pool.fill(3)));
+    let write = admission(&attempt);
+    for clause in ["#t = #tp + :tr", "gt = gt + :grant", "gs = :gs", "bal = bal + :gain"] {
+        assert!(write.update.contains(clause), "{clause}: {}", write.update);
+    }
+    let condition = write.condition.unwrap();
+    for clause in
+        ["attribute_not_exists(#t) AND #tp < tb AND #tp >= :zero AND tl = :tl", "gs = :gs_before", "se.#j > :now"]
+    {
+        assert!(condition.contains(clause), "{clause}: {condition}");
+    }
+    assert!(!condition.contains("bal >="), "{condition}");
+}
+
+#[test]
+fn the_largest_form_is_within_dynamodbs_bounds() {
+    let mut attempt = attempt();
+    let deep = format!("https://{}example.com:8443", "very-long-label.".repeat(12));
+    attempt.origin = Some(Origin::parse(&deep).unwrap());
+    attempt.scope = Scope::parse("aaaaaaaaaaaaaaa:bbbbbbbbbbbbbbb:ccccccccccccccc:ddddddddddddddd").unwrap();
+    attempt.route = Some(RouteBucket {
+        class: "abcd".into(),
+        quota: QuotaPolicy::new(5, 2).unwrap(),
+        opening: Opening::Carried { limit: 5 },
+    });
+    attempt.opening = Opening::Drained { limit: 10 };
+    attempt.stale = (0..8_u64)
+        .flat_map(|number| {
+            let minute = Minute(29_000_000 + number);
+            [Stale::Minute(minute), Stale::Route("abcd".into(), minute), Stale::Slot(format!("lane{number}"))]
+        })
+        .chain([Stale::Day(Day(20_000))])
+        .collect();
+    let write = admission(&attempt);
+    assert_eq!(write.lint(), Ok(()));
+    assert!(write.update.contains("REMOVE #x0"), "{}", write.update);
+}

@@ -1,0 +1,248 @@
+//! The cell's item: attribute names as short as they can be, because every byte is written with every request.
+//!
+//! ```text
+//! pk sk v             whose, which, layout version     acc prj env gal   account, project, environment, gallery
+//! st xp               status, expiry (epoch s)         h | se            key hash | live logins: jti → end (epoch s)
+//! sc al               scopes, allowlist                tl tb tc dl lc    per minute, burst, capacity, per day, concurrent
+//! bal gt gs bc        balance, granted, grant, budget  w m<k> e<c><k> d<d>  highest minute, tokens left, day count
+//! q n lr              slots: lane → seq, requests, row of the last request
+//! ```
+
+use std::collections::{BTreeMap, HashMap};
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use faregate_domain::{
+    cell::{Cell, CellId, Counters, Owner, Purse, Status, StoredProof},
+    id::{AccountId, ProjectId, SessionId},
+    key::KeyHash,
+    money::MicroUsd,
+    origin::{Allowlist, AllowlistEntry},
+    policy::Limits,
+    scope::{Grant, GrantSet},
+    time::{Day, Minute, Timestamp},
+};
+
+use crate::{StoreError, client::Item};
+
+/// The sort key of every cell.
+pub(crate) const CELL: &str = "cell";
+
+/// The attribute that counts a minute's tokens.
+pub(crate) fn minute_attribute(minute: Minute) -> String {
+    format!("m{}", minute.0)
+}
+
+/// The attribute that counts a route's tokens in a minute.
+pub(crate) fn route_attribute(class: &str, minute: Minute) -> String {
+    format!("e{class}{}", minute.0)
+}
+
+/// The item of a new cell.
+pub(crate) fn cell_item(id: &CellId, cell: &Cell) -> Item {
+    let string = |text: &str| AttributeValue::S(text.to_owned());
+    let number = |value: u64| AttributeValue::N(value.to_string());
+    let mut item: Item = HashMap::from([
+        ("pk".to_owned(), string(&id.partition())),
+        ("sk".to_owned(), string(CELL)),
+        ("v".to_owned(), number(LAYOUT_VERSION)),
+        ("acc".to_owned(), string(cell.owner.account.suffix())),
+        ("prj".to_owned(), string(cell.owner.project.suffix())),
+        ("env".to_owned(), string(&cell.owner.environment)),
+        ("gal".to_owned(), string(&cell.owner.gallery)),
+        ("st".to_owned(), string(status_letter(cell.status))),
+        ("bal".to_owned(), number(cell.purse.balance.micro_usd())),
+        ("gt".to_owned(), number(cell.purse.granted.micro_usd())),
+        ("gs".to_owned(), number(cell.purse.grant_seq)),
+        ("n".to_owned(), number(cell.counters.requests)),
+        ("q".to_owned(), AttributeValue::M(HashMap::new())),
+        ("sc".to_owned(), scope_set(&cell.grants)),
+    ]);
+    for (name, value) in limit_attributes(&cell.limits) {
+        item.insert(name.to_owned(), number(value));
+    }
+    match &cell.proof {
+        StoredProof::Key(hash) => {
+            item.insert("h".to_owned(), AttributeValue::B(hash.as_bytes().to_vec().into()));
+        }
+        StoredProof::Sessions(live) => {
+            let live = live.iter().map(|(id, end)| (id.suffix().to_owned(), number(end.epoch_s())));
+            item.insert("se".to_owned(), AttributeValue::M(live.collect()));
+        }
+    }
+    let optional = [
+        ("xp", cell.expires_at.map(|end| number(end.epoch_s()))),
+        ("bc", cell.purse.budget.map(|budget| number(budget.micro_usd()))),
+        ("al", cell.allowlist.as_ref().map(allowlist_set)),
+    ];
+    for (name, value) in optional {
+        if let Some(value) = value {
+            item.insert(name.to_owned(), value);
+        }
+    }
+    item
+}
+
+/// The attributes of a cell's limits.
+pub(crate) fn limit_attributes(limits: &Limits) -> [(&'static str, u64); 5] {
+    [
+        ("tl", limits.per_minute.limit().into()),
+        ("tb", limits.per_minute.burst().into()),
+        ("tc", limits.per_minute.capacity().into()),
+        ("dl", limits.per_day),
+        ("lc", limits.concurrent.into()),
+    ]
+}
+
+/// The attribute of a set of scopes.
+pub(crate) fn scope_set(grants: &GrantSet) -> AttributeValue {
+    AttributeValue::Ss(grants.iter().map(|grant| grant.as_str().to_owned()).collect())
+}
+
+/// The attribute of an allowlist.
+pub(crate) fn allowlist_set(list: &Allowlist) -> AttributeValue {
+    AttributeValue::Ss(list.iter().map(|entry| entry.as_str().to_owned()).collect())
+}
+
+/// The letter of a status.
+pub(crate) fn status_letter(status: Status) -> &'static str {
+    match status {
+        Status::Active => "A",
+        Status::Frozen => "F",
+        Status::Revoked => "R",
+    }
+}
+
+/// Reads a cell's item.
+pub(crate) fn parse_cell(item: &Item) -> Result<Cell, StoreError> {
+    let read = Reader { item };
+    if read.number::<u64>("v")? != LAYOUT_VERSION {
+        return Err(malformed("v"));
+    }
+    let status = match read.string("st")? {
+        "A" => Status::Active,
+        "F" => Status::Frozen,
+        "R" => Status::Revoked,
+        _ => return Err(malformed("st")),
+    };
+    let limits = Limits::new(read.number("tl")?, read.number("tb")?, read.number("dl")?, read.number("lc")?);
+    Ok(Cell {
+        owner: Owner {
+            account: AccountId::from_suffix(read.string("acc")?).map_err(|_| malformed("acc"))?,
+            project: ProjectId::from_suffix(read.string("prj")?).map_err(|_| malformed("prj"))?,
+            environment: read.string("env")?.to_owned(),
+            gallery: read.string("gal")?.to_owned(),
+        },
+        status,
+        proof: read.proof()?,
+        expires_at: read.find_number("xp")?.map(Timestamp::from_epoch_s),
+        grants: read.grants()?,
+        allowlist: read.allowlist()?,
+        limits: limits.map_err(|error| malformed(error.field()))?,
+        purse: Purse {
+            balance: read.money("bal")?,
+            granted: read.money("gt")?,
+            grant_seq: read.number("gs")?,
+            budget: item.contains_key("bc").then(|| read.money("bc")).transpose()?,
+        },
+        counters: read.counters()?,
+    })
+}
+
+struct Reader<'i> {
+    item: &'i Item,
+}
+
+impl<'i> Reader<'i> {
+    fn string(&self, name: &str) -> Result<&'i str, StoreError> {
+        self.item.get(name).and_then(|value| value.as_s().ok()).map(String::as_str).ok_or_else(|| malformed(name))
+    }
+
+    fn number<T: std::str::FromStr>(&self, name: &str) -> Result<T, StoreError> {
+        self.item.get(name).and_then(parse_number).ok_or_else(|| malformed(name))
+    }
+
+    fn find_number<T: std::str::FromStr>(&self, name: &str) -> Result<Option<T>, StoreError> {
+        self.item.get(name).map(|value| parse_number(value).ok_or_else(|| malformed(name))).transpose()
+    }
+
+    fn money(&self, name: &str) -> Result<MicroUsd, StoreError> {
+        MicroUsd::new(self.number(name)?).map_err(|_| malformed(name))
+    }
+
+    fn strings(&self, name: &str) -> Result<Option<&'i [String]>, StoreError> {
+        let set = |value: &'i AttributeValue| value.as_ss().map(Vec::as_slice).map_err(|_| malformed(name));
+        self.item.get(name).map(set).transpose()
+    }
+
+    fn proof(&self) -> Result<StoredProof, StoreError> {
+        if let Some(live) = self.item.get("se") {
+            let live = live.as_m().map_err(|_| malformed("se"))?;
+            let read = |(id, end): (&String, &AttributeValue)| {
+                let id = SessionId::from_suffix(id).map_err(|_| malformed("se"))?;
+                Ok((id, Timestamp::from_epoch_s(parse_number(end).ok_or_else(|| malformed("se"))?)))
+            };
+            return live.iter().map(read).collect::<Result<_, _>>().map(StoredProof::Sessions);
+        }
+        let bytes = self.item.get("h").and_then(|value| value.as_b().ok()).ok_or_else(|| malformed("h"))?;
+        let bytes = bytes.as_ref().try_into().map_err(|_| malformed("h"))?;
+        Ok(StoredProof::Key(KeyHash::from_bytes(bytes)))
+    }
+
+    fn grants(&self) -> Result<GrantSet, StoreError> {
+        let texts = self.strings("sc")?.ok_or_else(|| malformed("sc"))?;
+        let grants = texts.iter().map(|text| Grant::parse(text)).collect::<Result<Vec<_>, _>>();
+        grants.and_then(GrantSet::new).map_err(|_| malformed("sc"))
+    }
+
+    fn allowlist(&self) -> Result<Option<Allowlist>, StoreError> {
+        let texts = self.strings("al")?.unwrap_or_default();
+        let entries = texts.iter().map(|text| AllowlistEntry::parse(text)).collect::<Result<Vec<_>, _>>();
+        entries.and_then(Allowlist::new).map_err(|_| malformed("al"))
+    }
+
+    fn counters(&self) -> Result<Counters, StoreError> {
+        let mut counters = Counters {
+            window: self.find_number("w")?.map(Minute),
+            requests: self.number("n")?,
+            last_row: self.item.contains_key("lr").then(|| self.string("lr").map(str::to_owned)).transpose()?,
+            slots: self.slots()?,
+            ..Counters::default()
+        };
+        for (name, value) in self.item {
+            let (letters, digits) =
+                name.split_at(name.find(|letter: char| letter.is_ascii_digit()).unwrap_or(name.len()));
+            let Ok(window) = digits.parse::<u64>() else { continue };
+            let count = || parse_number::<i64>(value).ok_or_else(|| malformed(name));
+            match (letters, letters.strip_prefix('e')) {
+                ("m", _) => drop(counters.minutes.insert(Minute(window), count()?)),
+                ("d", _) => {
+                    let count = u64::try_from(count()?).map_err(|_| malformed(name))?;
+                    counters.days.insert(Day(window), count);
+                }
+                (_, Some(class)) => drop(counters.routes.insert((class.to_owned(), Minute(window)), count()?)),
+                _ => {}
+            }
+        }
+        Ok(counters)
+    }
+
+    fn slots(&self) -> Result<BTreeMap<String, u64>, StoreError> {
+        let slots = self.item.get("q").and_then(|value| value.as_m().ok()).ok_or_else(|| malformed("q"))?;
+        let read = |(lane, seq): (&String, &AttributeValue)| {
+            Ok((lane.clone(), parse_number(seq).ok_or_else(|| malformed("q"))?))
+        };
+        slots.iter().map(read).collect()
+    }
+}
+
+/// A number of DynamoDB, if it is one of the wanted type.
+pub(crate) fn parse_number<T: std::str::FromStr>(value: &AttributeValue) -> Option<T> {
+    value.as_n().ok()?.parse().ok()
+}
+
+fn malformed(attribute: &str) -> StoreError {
+    StoreError::malformed("cell", attribute)
+}
+
+/// Raised when a later layout cannot be read by this code.
+const LAYOUT_VERSION: u64 = 1;

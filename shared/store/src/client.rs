@@ -1,0 +1,251 @@
+//! The connection to DynamoDB: bounded in time, re-sending only what is safe to re-send.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use aws_sdk_dynamodb::{
+    Client,
+    config::{Builder, retry::RetryConfig, timeout::TimeoutConfig},
+    error::{ProvideErrorMetadata, SdkError},
+    types::{
+        AttributeValue, ConsumedCapacity, ReturnConsumedCapacity, ReturnValue, ReturnValuesOnConditionCheckFailure,
+    },
+};
+
+use crate::expression::Write;
+
+/// The one table, and how to reach it.
+#[derive(Clone, Debug)]
+pub struct Store {
+    client: Client,
+    table: String,
+    meter: Option<Arc<Meter>>,
+}
+
+impl Store {
+    /// The table of that name, reached through `client`.
+    #[must_use]
+    pub fn new(client: Client, table: String) -> Self {
+        Self { client, table, meter: None }
+    }
+
+    /// A client's configuration with our bounds; `config` carries region, credentials and endpoint.
+    #[must_use]
+    pub fn client_from(config: Builder, patience: Patience) -> Client {
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(patience.attempt)
+            .operation_attempt_timeout(patience.attempt)
+            .operation_timeout(patience.operation)
+            .build();
+        let retries = RetryConfig::standard()
+            .with_max_attempts(MAX_ATTEMPTS)
+            .with_initial_backoff(FIRST_BACKOFF)
+            .with_max_backoff(LONGEST_BACKOFF);
+        Client::from_conf(config.timeout_config(timeouts).retry_config(retries).build())
+    }
+
+    /// The same table, with every call and its capacity counted.
+    #[must_use]
+    pub fn metered(mut self, meter: Arc<Meter>) -> Self {
+        self.meter = Some(meter);
+        self
+    }
+
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    pub(crate) fn table(&self) -> &str {
+        &self.table
+    }
+
+    /// Sends one conditional update and returns what it left or what refused it.
+    ///
+    /// A conflict with a transaction is answered by sending it again: every write here may be re-sent.
+    ///
+    /// # Errors
+    /// [`StoreError`] when DynamoDB gave no answer; the write may or may not have been applied.
+    pub(crate) async fn update(&self, write: &Write) -> Result<Written, StoreError> {
+        let mut conflicts = 0;
+        loop {
+            let answer = self
+                .client
+                .update_item()
+                .table_name(&self.table)
+                .set_key(Some(write.key()))
+                .update_expression(&write.update)
+                .set_condition_expression(write.condition.clone())
+                .set_expression_attribute_names(write.names())
+                .set_expression_attribute_values(write.values())
+                .return_values(ReturnValue::AllNew)
+                .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+                .set_return_consumed_capacity(self.meter.as_ref().map(|_| ReturnConsumedCapacity::Total))
+                .send()
+                .await;
+            match answer {
+                Ok(output) => {
+                    self.count(output.consumed_capacity.as_ref());
+                    return Ok(Written::Applied(output.attributes.unwrap_or_default()));
+                }
+                Err(error) => {
+                    use aws_sdk_dynamodb::operation::update_item::UpdateItemError as Refusal;
+                    match error {
+                        SdkError::ServiceError(service) => match service.into_err() {
+                            Refusal::ConditionalCheckFailedException(refused) => {
+                                self.count(None);
+                                return Ok(Written::Refused(refused.item));
+                            }
+                            Refusal::TransactionConflictException(_) if conflicts < MAX_CONFLICTS => conflicts += 1,
+                            other => return Err(StoreError::refused("update", &other)),
+                        },
+                        other => return Err(StoreError::unanswered("update", &other)),
+                    }
+                }
+            }
+            // Spread by how often this one has lost already; a transaction is over within milliseconds.
+            tokio::time::sleep(FIRST_BACKOFF * conflicts).await;
+        }
+    }
+
+    /// Reads one item as it is now.
+    ///
+    /// # Errors
+    /// [`StoreError`] when DynamoDB gave no answer.
+    pub(crate) async fn find(&self, partition: &str, sort: &str) -> Result<Option<Item>, StoreError> {
+        let answer = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .key("pk", AttributeValue::S(partition.to_owned()))
+            .key("sk", AttributeValue::S(sort.to_owned()))
+            .consistent_read(true)
+            .set_return_consumed_capacity(self.meter.as_ref().map(|_| ReturnConsumedCapacity::Total))
+            .send()
+            .await
+            .map_err(|error| StoreError::unanswered("get", &error))?;
+        self.count(answer.consumed_capacity.as_ref());
+        Ok(answer.item)
+    }
+
+    fn count(&self, capacity: Option<&ConsumedCapacity>) {
+        if let Some(meter) = &self.meter {
+            meter.calls.fetch_add(1, Ordering::Relaxed);
+            let units = capacity.and_then(|capacity| capacity.capacity_units).unwrap_or(1.0);
+            meter.unit_tenths.fetch_add((units * 10.0).round() as u64, Ordering::Relaxed);
+        }
+    }
+}
+
+/// How long a call may take before it is a failure.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// One try, connecting included.
+    pub attempt: Duration,
+    /// All tries together.
+    pub operation: Duration,
+}
+
+impl Patience {
+    /// For functions beside their table: a try takes a few milliseconds there.
+    pub const DEPLOYED: Self = Self { attempt: Duration::from_millis(400), operation: Duration::from_millis(1_500) };
+    /// For an emulator that shares one machine with everything else.
+    pub const LOCAL: Self = Self { attempt: Duration::from_secs(5), operation: Duration::from_secs(10) };
+}
+
+/// Counts calls and capacity, for benchmarks.
+#[derive(Debug, Default)]
+pub struct Meter {
+    calls: AtomicU64,
+    unit_tenths: AtomicU64,
+}
+
+impl Meter {
+    /// Calls answered so far.
+    #[must_use]
+    pub fn calls(&self) -> u64 {
+        self.calls.load(Ordering::Relaxed)
+    }
+
+    /// Capacity units consumed so far, in tenths; a refused conditional write counts as one unit.
+    #[must_use]
+    pub fn unit_tenths(&self) -> u64 {
+        self.unit_tenths.load(Ordering::Relaxed)
+    }
+}
+
+/// What a conditional write met.
+#[derive(Debug)]
+pub(crate) enum Written {
+    /// It was applied and left this item.
+    Applied(Item),
+    /// Its condition failed on this item, or on none.
+    Refused(Option<Item>),
+}
+
+/// One item, attribute by attribute.
+pub(crate) type Item = std::collections::HashMap<String, AttributeValue>;
+
+/// The store failed: never a denial, never an admission.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// DynamoDB refused the call itself.
+    #[error("dynamodb {operation} failed: {code}")]
+    Refused {
+        /// Which call.
+        operation: &'static str,
+        /// DynamoDB's error code.
+        code: String,
+    },
+    /// No answer in time; a write may or may not have been applied.
+    #[error("dynamodb {operation} was not answered: {reason}")]
+    Unanswered {
+        /// Which call.
+        operation: &'static str,
+        /// What kind of silence.
+        reason: &'static str,
+    },
+    /// An item lacks an attribute or holds one of another shape.
+    #[error("item {item} is malformed at {attribute}")]
+    Malformed {
+        /// Which kind of item.
+        item: &'static str,
+        /// Which attribute.
+        attribute: String,
+    },
+}
+
+impl<E: ProvideErrorMetadata, R> From<SdkError<E, R>> for StoreError {
+    fn from(error: SdkError<E, R>) -> Self {
+        Self::unanswered("call", &error)
+    }
+}
+
+impl StoreError {
+    pub(crate) fn refused(operation: &'static str, error: &impl ProvideErrorMetadata) -> Self {
+        Self::Refused { operation, code: error.code().unwrap_or("unknown").to_owned() }
+    }
+
+    pub(crate) fn unanswered<E: ProvideErrorMetadata, R>(operation: &'static str, error: &SdkError<E, R>) -> Self {
+        match error {
+            SdkError::ServiceError(service) => Self::refused(operation, service.err()),
+            SdkError::TimeoutError(_) => Self::Unanswered { operation, reason: "timeout" },
+            SdkError::DispatchFailure(_) => Self::Unanswered { operation, reason: "no connection" },
+            SdkError::ResponseError(_) => Self::Unanswered { operation, reason: "unreadable response" },
+            _ => Self::Unanswered { operation, reason: "request could not be built" },
+        }
+    }
+
+    pub(crate) fn malformed(item: &'static str, attribute: &str) -> Self {
+        Self::Malformed { item, attribute: attribute.to_owned() }
+    }
+}
+
+const MAX_ATTEMPTS: u32 = 4;
+const MAX_CONFLICTS: u32 = 6;
+const FIRST_BACKOFF: Duration = Duration::from_millis(25);
+const LONGEST_BACKOFF: Duration = Duration::from_millis(200);
