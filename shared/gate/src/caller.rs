@@ -1,0 +1,116 @@
+//! Who manages: the session or key behind a management request, looked up as it is now.
+
+use faregate_domain::{
+    attempt::permit,
+    cell::{Cell, CellId, Status},
+    credential::Credential,
+    denial::Denial,
+    id::AccountId,
+    scope::Scope,
+};
+use faregate_edge::{cookie, problem::Problem};
+use lambda_http::http::{HeaderMap, Method};
+
+use crate::{Gate, GateError, Request, refusal};
+
+/// A live session or key, and the account it speaks for.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// The account.
+    pub account: AccountId,
+    /// The caller's own cell.
+    pub id: CellId,
+    /// What that cell holds now.
+    pub cell: Cell,
+    /// Whether an operator's wallet signed in.
+    pub is_operator: bool,
+}
+
+impl Caller {
+    /// The caller's key, unless it is a session.
+    #[must_use]
+    pub fn key(&self) -> Option<&Cell> {
+        matches!(self.id, CellId::Key(_)).then_some(&self.cell)
+    }
+}
+
+impl Gate {
+    /// Finds out who sends a management request; counts and charges nothing.
+    ///
+    /// A credential stands in a header, or it is the session cookie; a cookie request that changes something must come
+    /// from our own origin. A key needs `scope` and a permitted origin; a session acts for its whole account.
+    ///
+    /// # Errors
+    /// The problem to answer with: a refusal, or 503 when a part failed (which is logged).
+    pub async fn authenticate(&self, method: &Method, headers: &HeaderMap, scope: &Scope) -> Result<Caller, Problem> {
+        match self.find_caller(method, headers, scope).await {
+            Ok(Ok(caller)) => Ok(caller),
+            Ok(Err(problem)) => Err(problem),
+            Err(error) => {
+                tracing::error!(%error, "a caller could not be identified");
+                Err(Problem::unavailable())
+            }
+        }
+    }
+
+    async fn find_caller(
+        &self,
+        method: &Method,
+        headers: &HeaderMap,
+        scope: &Scope,
+    ) -> Result<Result<Caller, Problem>, GateError> {
+        let now = self.services().clock.now();
+        let refused = |denial: &Denial| Ok(Err(refusal::problem(denial, now)));
+        let credential = match self.find_credential(method, headers) {
+            Ok(Ok(credential)) => credential,
+            Ok(Err(denial)) => return refused(&denial),
+            Err(problem) => return Ok(Err(problem)),
+        };
+        let claim = match self.claim(&credential, now).await? {
+            Ok(claim) => claim,
+            Err(denial) => return refused(&denial),
+        };
+        let Some(cell) = self.services().store.find_cell(&claim.cell).await? else {
+            return refused(&claim.proof.denial());
+        };
+        if let Err(denial) = claim.proof.verify(&cell, now) {
+            return refused(&denial);
+        }
+        if matches!(claim.cell, CellId::Key(_)) {
+            let request = Request { headers: lines(headers), ..Request::default() };
+            if let Err(denial) = permit(&cell, scope, request.origin().as_ref()) {
+                return refused(&denial);
+            }
+            if cell.status == Status::Frozen {
+                return refused(&faregate_domain::attempt::out_of_credit(&cell.purse));
+            }
+        }
+        let account = cell.owner.account.clone();
+        Ok(Ok(Caller { account, id: claim.cell, cell, is_operator: claim.is_operator }))
+    }
+
+    fn find_credential(&self, method: &Method, headers: &HeaderMap) -> Result<Result<Credential, Denial>, Problem> {
+        let config = &self.services().config;
+        let lines = lines(headers);
+        let pairs = lines.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        match Credential::parse(pairs, config.policy.credential_headers()) {
+            Err(Denial::MissingCredentials) => {}
+            found => return Ok(found),
+        }
+        let Some(token) = cookie::find_session(headers)? else {
+            return Ok(Err(Denial::MissingCredentials));
+        };
+        if !matches!(*method, Method::GET | Method::HEAD) {
+            cookie::check_own_origin(headers, &config.public_origin)?;
+        }
+        Ok(Ok(Credential::Token(token.into())))
+    }
+}
+
+/// Header lines as text; bytes that are no text become a character that no credential contains.
+fn lines(headers: &HeaderMap) -> Vec<(String, String)> {
+    let line = |(name, value): (&lambda_http::http::HeaderName, &lambda_http::http::HeaderValue)| {
+        (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+    };
+    headers.iter().map(line).collect()
+}

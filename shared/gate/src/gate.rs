@@ -1,0 +1,350 @@
+//! The straight line of a decision: request → credential → attempt → admission or denial.
+
+use std::sync::Arc;
+
+use faregate_domain::{
+    attempt::{Attempt, Next, Opening, Proof, RouteBucket},
+    cell::{Cell, CellId},
+    credential::Credential,
+    denial::{Denial, LimitSource},
+    funding::Funding,
+    id::ChargeId,
+    key::{ApiKey, KeyHash},
+    policy::{Method, Policy, RequestPath, Route},
+    row::{Row, agent_family, network_of},
+    secret::{MacSecret, Versions},
+    standing::Standing,
+    time::Timestamp,
+};
+use faregate_edge::{
+    entropy,
+    secrets::{SecretName, SecretsError},
+    token::Issuance,
+};
+use faregate_store::{Outcome, StoreError};
+
+use crate::{
+    Decision, Request, Services,
+    decision::Principal,
+    lanes::{LaneGuard, Lanes},
+    memory::Memory,
+    session::{SessionError, SessionVerifier},
+};
+
+/// Decides requests; cheap to clone, clones share lanes and memory.
+#[derive(Clone)]
+pub struct Gate {
+    services: Services,
+    sessions: SessionVerifier,
+    lanes: Lanes,
+    memory: Memory,
+}
+
+impl Gate {
+    /// What the gate is built from.
+    #[must_use]
+    pub fn services(&self) -> &Services {
+        &self.services
+    }
+
+    /// A gate before the given table.
+    #[must_use]
+    pub fn new(services: Services) -> Self {
+        let issuance = Issuance::of(&services.config.public_origin);
+        let sessions = SessionVerifier::new(services.store.clone(), issuance);
+        Self { services, sessions, lanes: Lanes::default(), memory: Memory::default() }
+    }
+
+    /// Decides one request, and counts and charges it if it passes.
+    ///
+    /// # Errors
+    /// [`GateError`] when a part that the decision rests on failed: then nothing is admitted and nobody is refused.
+    pub async fn decide(&self, request: &Request) -> Result<Decision, GateError> {
+        let now = self.services.clock.now();
+        let policy = &self.services.config.policy;
+        let Some(route) = find_route(policy, request) else {
+            return Ok(Decision::refused_unread(now, policy.refusals_off_route(), Denial::UnknownRoute));
+        };
+        match self.identify(request, now).await? {
+            Ok(claim) => self.pass(request, route, claim, now).await,
+            Err(denial) => Ok(Decision::refused_unread(now, route.refusals, denial)),
+        }
+    }
+
+    /// Reads the credential and checks all that can be checked without the cell.
+    async fn identify(&self, request: &Request, now: Timestamp) -> Result<Result<Claim, Denial>, GateError> {
+        let policy = &self.services.config.policy;
+        match Credential::parse(request.header_pairs(), policy.credential_headers()) {
+            Ok(credential) => self.claim(&credential, now).await,
+            Err(denial) => Ok(Err(denial)),
+        }
+    }
+
+    /// Turns a credential's text into a claim on a cell.
+    pub(crate) async fn claim(
+        &self,
+        credential: &Credential,
+        now: Timestamp,
+    ) -> Result<Result<Claim, Denial>, GateError> {
+        match credential {
+            Credential::Key(_) => self.claim_of_key(credential.expose(), now).await,
+            Credential::Token(_) => self.claim_of_session(credential.expose(), now).await,
+        }
+    }
+
+    async fn claim_of_session(&self, token: &str, now: Timestamp) -> Result<Result<Claim, Denial>, GateError> {
+        let policy = &self.services.config.policy;
+        match self.sessions.verify(token, now).await {
+            Ok(session) => Ok(Ok(Claim {
+                cell: CellId::Session(session.account),
+                proof: Proof::Session(session.session),
+                environment: policy.default_environment().name.clone(),
+                is_operator: policy.is_operator(&session.address),
+                key: None,
+            })),
+            Err(SessionError::InvalidToken(_) | SessionError::Ended) => Ok(Err(Denial::InvalidToken)),
+            Err(SessionError::Store(error)) => Err(error.into()),
+        }
+    }
+
+    async fn claim_of_key(&self, text: &str, now: Timestamp) -> Result<Result<Claim, Denial>, GateError> {
+        let policy = &self.services.config.policy;
+        let prefixes = || policy.environments().iter().map(|environment| environment.prefix.as_str());
+        let tag = self.services.secrets.find(SecretName::Tag, now).await?;
+        let parsed = match ApiKey::parse(text, prefixes(), &tag) {
+            // The tag secret may just have been rotated; asking again is bounded in the secrets' own cache.
+            Err(faregate_domain::key::InvalidKey::Tag) => {
+                let tag = self.services.secrets.find_fresh(SecretName::Tag, now).await?;
+                ApiKey::parse(text, prefixes(), &tag)
+            }
+            other => other,
+        };
+        let Ok(key) = parsed else {
+            return Ok(Err(Denial::InvalidApiKey));
+        };
+        let Some(environment) = policy.find_environment_by_prefix(key.environment_prefix()) else {
+            return Ok(Err(Denial::InvalidApiKey));
+        };
+        let pepper = self.services.secrets.find(SecretName::Pepper, now).await?;
+        Ok(Ok(Claim {
+            cell: CellId::Key(key.id()),
+            proof: Proof::Key(hashes(&key, &pepper)),
+            environment: environment.name.clone(),
+            is_operator: false,
+            key: Some(Arc::new(key)),
+        }))
+    }
+
+    async fn pass(
+        &self,
+        request: &Request,
+        route: &Route,
+        claim: Claim,
+        now: Timestamp,
+    ) -> Result<Decision, GateError> {
+        let mut lane = self.lanes.enter();
+        let mut attempt = self.attempt(request, route, &claim, now, &mut lane);
+        let decided = if route.is_open_to(&claim.environment) {
+            self.settle_attempt(&mut attempt, &claim).await
+        } else {
+            self.refuse_environment(&attempt).await
+        };
+        lane.used(attempt.seq);
+        let (verdict, cell) = decided?;
+        let standing = cell.as_ref().map(|cell| Standing::of(cell, attempt.minute, attempt.route.as_ref()));
+        let principal = cell.as_ref().map(|cell| Principal::of(&attempt.cell, cell));
+        let verdict = match (verdict, &cell) {
+            (Ok(()), Some(cell)) => Ok(attempt.admitted(cell)),
+            (Ok(()), None) => return Err(GateError::Contended),
+            (Err(denial), _) => Err(denial),
+        };
+        if let Ok(admission) = &verdict {
+            self.tidy(&claim.cell, admission.stale.clone()).await;
+        }
+        // Somebody who failed to prove who they are learns nothing of the cell.
+        let is_known = !matches!(verdict, Err(Denial::InvalidApiKey | Denial::InvalidToken));
+        Ok(Decision {
+            now,
+            refusals: route.refusals,
+            verdict,
+            principal: principal.filter(|_| is_known),
+            standing: standing.filter(|_| is_known),
+        })
+    }
+
+    fn attempt(
+        &self,
+        request: &Request,
+        route: &Route,
+        claim: &Claim,
+        now: Timestamp,
+        lane: &mut LaneGuard,
+    ) -> Attempt {
+        let row = Row {
+            charge: ChargeId::mint(&mut entropy::fill),
+            at: now,
+            cost: route.cost,
+            class: route.class.clone(),
+            network: network_of(request.source_ip),
+            agent: agent_family(request.header("user-agent")),
+        };
+        let bucket = |quota| RouteBucket { class: route.class.clone(), quota, opening: Opening::Full };
+        Attempt {
+            cell: claim.cell.clone(),
+            proof: claim.proof.clone(),
+            now,
+            minute: now.minute(),
+            seq: lane.next_seq(now),
+            lane: lane.name().to_owned(),
+            scope: route.scope.clone(),
+            origin: request.origin(),
+            cost: route.cost,
+            opening: Opening::Full,
+            route: route.quota.map(bucket),
+            grant: None,
+            row,
+            stale: self.memory.take(&claim.cell),
+        }
+    }
+
+    /// Sends the attempt until it is applied or refused for good.
+    async fn settle_attempt(&self, attempt: &mut Attempt, claim: &Claim) -> Result<Settled, GateError> {
+        let mut has_fresh_pepper = false;
+        for _ in 0..MAX_WRITES {
+            let cell = match self.services.store.admit(attempt).await? {
+                Outcome::Applied(cell) => return Ok((Ok(()), Some(*cell))),
+                Outcome::Refused(cell) => cell.map(|cell| *cell),
+            };
+            let next = match attempt.judge(cell.as_ref()) {
+                Ok(next) => next,
+                Err(Denial::InvalidApiKey) if !has_fresh_pepper => {
+                    has_fresh_pepper = true;
+                    match self.reproved(attempt, claim).await? {
+                        Some(proof) => {
+                            attempt.proof = proof;
+                            continue;
+                        }
+                        None => return Ok((Err(Denial::InvalidApiKey), cell)),
+                    }
+                }
+                Err(denial) => return Ok((Err(denial), cell)),
+            };
+            match next {
+                Next::Applied => return Ok((Ok(()), cell)),
+                Next::Again(next) => *attempt = *next,
+                Next::Fund { shortage: _, attempt: next } => {
+                    // `judge` asks for funds only of a cell that exists.
+                    let Some(cell) = cell else { return Err(GateError::Contended) };
+                    *attempt = *next;
+                    if let Some(denial) = self.fund(attempt, &cell).await? {
+                        return Ok((Err(denial), Some(cell)));
+                    }
+                }
+            }
+        }
+        Err(GateError::Contended)
+    }
+
+    /// Fetches a slice of the project's money for the attempt; a denial when there is none.
+    async fn fund(&self, attempt: &mut Attempt, cell: &Cell) -> Result<Option<Denial>, GateError> {
+        let shortage = attempt.cost.minus(cell.purse.balance);
+        for _ in 0..MAX_WRITES {
+            let wallet = self.services.store.find_wallet(&cell.owner.project, &attempt.cell).await?;
+            let Some(wallet) = wallet else { return Err(GateError::NoWallet) };
+            match wallet.fund(&cell.purse, attempt.cost, shortage) {
+                Funding::Reread => return Ok(None),
+                Funding::Credit(grant) => {
+                    attempt.grant = Some(grant);
+                    return Ok(None);
+                }
+                Funding::Debit(grant) => {
+                    if self.services.store.debit_wallet(&cell.owner.project, &attempt.cell, &grant).await? {
+                        attempt.grant = Some(grant);
+                        return Ok(None);
+                    }
+                }
+                Funding::Dry => {
+                    return Ok(Some(Denial::InsufficientCredits {
+                        source: LimitSource::Project,
+                        spent: cell.purse.spent(),
+                        reserved: faregate_domain::money::MicroUsd::ZERO,
+                        limit: cell.purse.budget,
+                    }));
+                }
+            }
+        }
+        Err(GateError::Contended)
+    }
+
+    /// The proof under a pepper read anew, if it differs: a rotation may just have happened.
+    async fn reproved(&self, attempt: &Attempt, claim: &Claim) -> Result<Option<Proof>, GateError> {
+        let Some(key) = &claim.key else { return Ok(None) };
+        let pepper = self.services.secrets.find_fresh(SecretName::Pepper, attempt.now).await?;
+        let proof = Proof::Key(hashes(key, &pepper));
+        Ok((proof != attempt.proof).then_some(proof))
+    }
+
+    /// A closed environment is told to holders of a live key only, so the key is looked up first; nothing is counted.
+    async fn refuse_environment(&self, attempt: &Attempt) -> Result<Settled, GateError> {
+        let cell = self.services.store.find_cell(&attempt.cell).await?;
+        let denial = match &cell {
+            None => attempt.proof.denial(),
+            Some(cell) => attempt.proof.verify(cell, attempt.now).err().unwrap_or(Denial::ForbiddenEnvironment),
+        };
+        Ok((Err(denial), cell))
+    }
+
+    /// Remembers what the next write may remove, or removes it now when too much has gathered.
+    async fn tidy(&self, cell: &CellId, stale: Vec<faregate_domain::cell::Stale>) {
+        if stale.len() < SWEEP_AT {
+            self.memory.put(cell, stale);
+        } else if let Err(error) = self.services.store.sweep(cell, &stale).await {
+            tracing::warn!(%error, "stale counters stay for now");
+        }
+    }
+}
+
+/// A caller's claim on a cell, proven as far as that goes without reading it.
+#[derive(Clone, Debug)]
+pub(crate) struct Claim {
+    pub(crate) cell: CellId,
+    pub(crate) proof: Proof,
+    pub(crate) environment: String,
+    /// Whether an operator's wallet signed in; a key never acts as one.
+    pub(crate) is_operator: bool,
+    key: Option<Arc<ApiKey>>,
+}
+
+/// A part failed that the decision rests on: 503, never an admission and never a denial.
+#[derive(Debug, thiserror::Error)]
+pub enum GateError {
+    /// The table.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The secrets.
+    #[error(transparent)]
+    Secrets(#[from] SecretsError),
+    /// Too many writers at once: the attempt lost every time.
+    #[error("the cell changed under every attempt")]
+    Contended,
+    /// A project without a wallet.
+    #[error("the project's wallet is missing")]
+    NoWallet,
+}
+
+type Settled = (Result<(), Denial>, Option<Cell>);
+
+fn find_route<'p>(policy: &'p Policy, request: &Request) -> Option<&'p Route> {
+    let method = Method::parse(&request.method).ok()?;
+    let path = RequestPath::parse(&request.path).ok()?;
+    policy.find_route(&method, &path)
+}
+
+fn hashes(key: &ApiKey, pepper: &Versions<MacSecret>) -> Vec<KeyHash> {
+    pepper.iter().map(|pepper| key.hash(pepper)).collect()
+}
+
+/// Attempts to pass one request before the gate gives up: each lost one means that another request got through.
+const MAX_WRITES: usize = 16;
+/// Stale counters that are worth a write of their own: only cells whose every request starts a new process get there.
+const SWEEP_AT: usize = 12;

@@ -1,0 +1,17 @@
+//! Where facts and decisions meet: the store states, the domain decides, the gate joins them for every function.
+
+pub mod caller;
+pub mod decision;
+mod gate;
+mod lanes;
+mod memory;
+pub mod refusal;
+pub mod request;
+pub mod services;
+pub mod session;
+
+pub use caller::Caller;
+pub use decision::Decision;
+pub use gate::{Gate, GateError};
+pub use request::Request;
+pub use services::{Services, StartError};
