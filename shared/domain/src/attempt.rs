@@ -69,7 +69,7 @@ impl Attempt {
         }
         let next = self.fitted(cell);
         next.exhausted(cell).map_or(Ok(()), Err)?;
-        if shortage > MicroUsd::ZERO && !next.grant.as_ref().is_some_and(|grant| grant.amount >= shortage) {
+        if shortage > MicroUsd::ZERO && next.grant.is_none_or(|grant| grant.amount < shortage) {
             return Ok(Next::Fund { shortage, attempt: Box::new(next) });
         }
         Ok(Next::Again(Box::new(next)))
@@ -99,11 +99,11 @@ impl Attempt {
         if let Some(slot) = cell.counters.slots.get(&self.lane).filter(|slot| **slot > self.seq) {
             next.seq = slot + 1;
         }
-        let previous = next.minute.previous();
-        next.opening = Opening::after(cell.counters.minutes.get(&previous).copied(), cell.limits.per_minute);
+        let minutes = |minute| cell.counters.minutes.get(&minute).copied();
+        next.opening = Opening::of(minutes, next.minute, cell.limits.per_minute);
         if let Some(route) = &mut next.route {
-            let left = cell.counters.routes.get(&(route.class.clone(), previous)).copied();
-            route.opening = Opening::after(left, route.quota);
+            let minutes = |minute| cell.counters.routes.get(&(route.class.clone(), minute)).copied();
+            route.opening = Opening::of(minutes, next.minute, route.quota);
         }
         if next.grant.as_ref().is_some_and(|grant| grant.seq != cell.purse.grant_seq + 1) {
             next.grant = None;
@@ -177,7 +177,7 @@ pub struct RouteBucket {
 /// With how many tokens a minute begins; each is one form of the write's condition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Opening {
-    /// With a full bucket: the minute before was quiet enough, or empty.
+    /// With a full bucket, because the minute before was quiet enough or empty; or not any more, being open already.
     Full,
     /// With what the minute before left, and this limit.
     Carried {
@@ -192,10 +192,13 @@ pub enum Opening {
 }
 
 impl Opening {
-    /// How a minute opens after one that left `previous_left` (`None`: it admitted nothing).
+    /// How `minute` opens, given the tokens that each minute has left (`None`: it admitted nothing).
     #[must_use]
-    pub fn after(previous_left: Option<i64>, quota: QuotaPolicy) -> Self {
-        match previous_left {
+    pub fn of(left: impl Fn(Minute) -> Option<i64>, minute: Minute, quota: QuotaPolicy) -> Self {
+        if left(minute).is_some() {
+            return Self::Full;
+        }
+        match left(minute.previous()) {
             Some(left) if left < 0 => Self::Drained { limit: quota.limit() },
             Some(left) if left < i64::from(quota.burst()) => Self::Carried { limit: quota.limit() },
             _ => Self::Full,

@@ -1,7 +1,8 @@
 //! What a caller may hand on to a key: never more than it has itself.
 
 use crate::{
-    cell::{Cell, Owner},
+    cell::Cell,
+    id::ProjectId,
     money::MicroUsd,
     origin::Allowlist,
     policy::{Limits, Policy, environment::InvalidLimits},
@@ -21,12 +22,12 @@ pub enum Authority<'c> {
 }
 
 impl Authority<'_> {
-    /// Whether a key of `owner` exists as far as this caller is concerned; the account is its own by then.
+    /// Whether a key of its account, in that project and environment, exists as far as this caller is concerned.
     #[must_use]
-    pub fn reaches(&self, owner: &Owner) -> bool {
+    pub fn reaches(&self, project: &ProjectId, environment: &str) -> bool {
         match self {
             Self::Owner | Self::Operator => true,
-            Self::Key(cell) => cell.owner.project == owner.project && cell.owner.environment == owner.environment,
+            Self::Key(cell) => cell.owner.project == *project && cell.owner.environment == environment,
         }
     }
 

@@ -43,21 +43,22 @@ impl Gate {
     /// # Errors
     /// The problem to answer with: a refusal, or 503 when a part failed (which is logged).
     pub async fn authenticate(&self, method: &Method, headers: &HeaderMap, scope: &Scope) -> Result<Caller, Problem> {
-        match self.find_caller(method, headers, scope).await {
-            Ok(Ok(caller)) => Ok(caller),
-            Ok(Err(problem)) => Err(problem),
-            Err(error) => {
-                tracing::error!(%error, "a caller could not be identified");
-                Err(Problem::unavailable())
-            }
-        }
+        answer(self.find_caller(method, headers, Some(scope)).await)
+    }
+
+    /// As [`Gate::authenticate`], for what every credential may do to itself: no scope, no origin and no money needed.
+    ///
+    /// # Errors
+    /// As [`Gate::authenticate`].
+    pub async fn authenticate_self(&self, method: &Method, headers: &HeaderMap) -> Result<Caller, Problem> {
+        answer(self.find_caller(method, headers, None).await)
     }
 
     async fn find_caller(
         &self,
         method: &Method,
         headers: &HeaderMap,
-        scope: &Scope,
+        scope: Option<&Scope>,
     ) -> Result<Result<Caller, Problem>, GateError> {
         let now = self.services().clock.now();
         let refused = |denial: &Denial| Ok(Err(refusal::problem(denial, now)));
@@ -76,7 +77,7 @@ impl Gate {
         if let Err(denial) = claim.proof.verify(&cell, now) {
             return refused(&denial);
         }
-        if matches!(claim.cell, CellId::Key(_)) {
+        if let (CellId::Key(_), Some(scope)) = (&claim.cell, scope) {
             let request = Request { headers: lines(headers), ..Request::default() };
             if let Err(denial) = permit(&cell, scope, request.origin().as_ref()) {
                 return refused(&denial);
@@ -105,6 +106,13 @@ impl Gate {
         }
         Ok(Ok(Credential::Token(token.into())))
     }
+}
+
+fn answer(found: Result<Result<Caller, Problem>, GateError>) -> Result<Caller, Problem> {
+    found.unwrap_or_else(|error| {
+        tracing::error!(%error, "a caller could not be identified");
+        Err(Problem::unavailable())
+    })
 }
 
 /// Header lines as text; bytes that are no text become a character that no credential contains.

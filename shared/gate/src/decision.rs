@@ -44,7 +44,7 @@ pub struct Principal {
 
 impl Principal {
     pub(crate) fn of(id: &CellId, cell: &Cell) -> Self {
-        let scopes: Vec<_> = cell.grants.iter().map(|grant| grant.as_str()).collect();
+        let scopes: Vec<_> = cell.grants.iter().map(faregate_domain::scope::Grant::as_str).collect();
         Self { cell: id.clone(), owner: cell.owner.clone(), scopes: scopes.join(" ") }
     }
 

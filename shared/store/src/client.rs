@@ -136,7 +136,7 @@ impl Store {
         if let Some(meter) = &self.meter {
             meter.calls.fetch_add(1, Ordering::Relaxed);
             let units = capacity.and_then(|capacity| capacity.capacity_units).unwrap_or(1.0);
-            meter.unit_tenths.fetch_add((units * 10.0).round() as u64, Ordering::Relaxed);
+            meter.unit_tenths.fetch_add(tenths(units), Ordering::Relaxed);
         }
     }
 }
@@ -171,7 +171,7 @@ impl Meter {
         self.calls.load(Ordering::Relaxed)
     }
 
-    /// Capacity units consumed so far, in tenths; a refused conditional write counts as one unit.
+    /// Capacity consumed so far in tenths of a unit; a refused write counts as one unit.
     #[must_use]
     pub fn unit_tenths(&self) -> u64 {
         self.unit_tenths.load(Ordering::Relaxed)
@@ -243,6 +243,11 @@ impl StoreError {
     pub(crate) fn malformed(item: &'static str, attribute: &str) -> Self {
         Self::Malformed { item, attribute: attribute.to_owned() }
     }
+}
+
+/// Capacity in tenths of a unit, by its decimal text: it comes in halves.
+fn tenths(units: f64) -> u64 {
+    format!("{units:.1}").replace('.', "").parse().unwrap_or(u64::MAX)
 }
 
 const MAX_ATTEMPTS: u32 = 4;

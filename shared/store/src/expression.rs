@@ -102,8 +102,8 @@ impl Builder {
     }
 
     /// Declares `placeholder` (`:x`) for a number.
-    pub(crate) fn number(&mut self, placeholder: &str, value: impl ToString) {
-        self.value(placeholder, AttributeValue::N(value.to_string()));
+    pub(crate) fn number(&mut self, placeholder: &str, value: impl Into<i128>) {
+        self.value(placeholder, AttributeValue::N(value.into().to_string()));
     }
 
     /// Declares `placeholder` (`:x`) for a string.

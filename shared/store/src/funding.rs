@@ -75,7 +75,8 @@ fn parse_wallet(item: &Item, child: &str) -> Result<Wallet, StoreError> {
         }
         None => None,
     };
-    Ok(Wallet { available: money(item.get("av"), "av")?, children: sequences.len() as u64, last })
+    Ok(Wallet { available: money(item.get("av"), "av")?, children: u64::try_from(sequences.len()).unwrap_or(u64::MAX), last })
 }
 
-const WALLET: &str = "wallet";
+/// The sort key of every wallet.
+pub(crate) const WALLET: &str = "wallet";

@@ -8,8 +8,11 @@ mod expression;
 #[cfg(test)]
 mod fresh;
 mod funding;
+mod idempotency;
 mod jwks;
+mod keys;
 mod nonce;
+mod project;
 mod schema;
 mod session;
 
@@ -17,5 +20,8 @@ pub use account::Account;
 pub use admit::{Outcome, admission};
 pub use client::{Meter, Patience, Store, StoreError};
 pub use expression::Write;
+pub use idempotency::Record;
 pub use jwks::PublishedKey;
+pub use keys::{BudgetChange, KeyAmendment, KeyDescription, KeyInsertion, LimitsChange, NewKey};
 pub use nonce::IssuedNonce;
+pub use project::Project;

@@ -62,7 +62,8 @@ fn insertion(account: &AccountId, session: &SessionId, end: Timestamp, displaced
     builder.name("#s", session.suffix());
     builder.number(":end", end.epoch_s());
     // Room for one more once the displaced ones, each of which must still be there, are gone.
-    builder.number(":room", MAX_LIVE_SESSIONS + displaced.len());
+    let room = u32::try_from(MAX_LIVE_SESSIONS + displaced.len()).unwrap_or(u32::MAX);
+    builder.number(":room", room);
     builder.set("se.#s = :end");
     builder.require("size(se) < :room");
     for (number, displaced) in displaced.iter().enumerate() {

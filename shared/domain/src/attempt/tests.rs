@@ -191,8 +191,21 @@ fn a_heavy_minute_is_carried_into_the_next() {
         }));
         assert_eq!(next.opening, opening, "{left}");
     }
-    let next = again(verdict(|cell| drop(cell.counters.routes.insert(("abcd".into(), previous), 1))));
+    let next = again(verdict(|cell| {
+        cell.counters.routes.insert(("abcd".into(), previous), 1);
+    }));
     assert_eq!(next.route.unwrap().opening, Opening::Carried { limit: 5 });
+}
+
+#[test]
+fn a_minute_that_is_open_already_is_not_opened_again() {
+    let next = again(verdict(|cell| {
+        cell.counters.minutes.insert(MINUTE.previous(), 0);
+        cell.counters.minutes.insert(MINUTE, 5);
+        cell.counters.routes.insert(("abcd".into(), MINUTE.previous()), 0);
+        cell.counters.routes.insert(("abcd".into(), MINUTE), 5);
+    }));
+    assert_eq!((next.opening, next.route.unwrap().opening), (Opening::Full, Opening::Full));
 }
 
 #[test]

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::{
-    cell::{Counters, Purse, Status, StoredProof},
-    id::{AccountId, ProjectId},
+    cell::{Counters, Owner, Purse, Status, StoredProof},
+    id::AccountId,
     key::KeyHash,
     origin::AllowlistEntry,
 };
@@ -98,13 +98,10 @@ fn an_owner_gives_all_but_what_is_kept_for_operators() {
 #[test]
 fn a_key_reaches_its_own_project_and_environment() {
     let own = cell();
-    let mut other_project = own.owner.clone();
-    other_project.project = ProjectId::mint(&mut |pool| pool.fill(3));
-    let mut other_environment = own.owner.clone();
-    other_environment.environment = "production".to_owned();
-    assert!(Authority::Key(&own).reaches(&own.owner));
-    for owner in [other_project, other_environment] {
-        assert!(!Authority::Key(&own).reaches(&owner));
-        assert!(Authority::Owner.reaches(&owner));
+    let (project, other) = (&own.owner.project, ProjectId::mint(&mut |pool| pool.fill(3)));
+    assert!(Authority::Key(&own).reaches(project, "sandbox"));
+    for (project, environment) in [(&other, "sandbox"), (project, "production")] {
+        assert!(!Authority::Key(&own).reaches(project, environment));
+        assert!(Authority::Owner.reaches(project, environment));
     }
 }

@@ -160,14 +160,13 @@ fn routes(
 
 fn plans(files: &BTreeMap<String, PlanFile>) -> Result<BTreeMap<String, Plan>, PolicyError> {
     let checked = |(name, file): (&String, &PlanFile)| {
-        let limits = LimitsFile {
-            per_minute: file.per_minute,
-            burst: file.burst.unwrap_or(file.per_minute),
-            per_day: file.per_day,
-            concurrent: file.concurrent,
+        let limits = |burst| {
+            let PlanFile { per_minute, per_day, concurrent, .. } = *file;
+            LimitsFile { per_minute, burst, per_day, concurrent }.checked(name)
         };
-        let plan = Plan { max_keys: file.max_keys, ceiling: limits.checked(name)? };
-        Ok((name.clone(), plan))
+        let ceiling = limits(file.burst.unwrap_or(file.per_minute))?;
+        let sessions = limits(file.burst.unwrap_or(0))?;
+        Ok((name.clone(), Plan { max_keys: file.max_keys, ceiling, sessions }))
     };
     files.iter().map(checked).collect()
 }

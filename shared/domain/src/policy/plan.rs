@@ -10,6 +10,8 @@ pub struct Plan {
     pub max_keys: u32,
     /// No key of the account may have a limit above these.
     pub ceiling: Limits,
+    /// The limits of the account's sessions: the ceiling, with no burst that the plan does not name.
+    pub sessions: Limits,
 }
 
 /// What an account starts with.

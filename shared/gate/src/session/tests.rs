@@ -54,7 +54,7 @@ fn token(key: &SigningKey) -> String {
     key.sign(&claims, &Issuance::of(ORIGIN)).unwrap().expose().to_owned()
 }
 
-fn is_unknown<T>(result: Result<T, SessionError>) -> bool {
+fn is_unknown<T>(result: &Result<T, SessionError>) -> bool {
     matches!(result, Err(SessionError::InvalidToken(TokenError::UnknownKey)))
 }
 
@@ -62,11 +62,11 @@ fn is_unknown<T>(result: Result<T, SessionError>) -> bool {
 async fn a_token_is_believed_when_its_key_is_published() {
     let (store, _) = empty_table().await;
     let sessions = SessionVerifier::new(store.clone(), Issuance::of(ORIGIN));
-    assert!(is_unknown(sessions.verify(&token(&key(1)), at(0)).await));
+    assert!(is_unknown(&sessions.verify(&token(&key(1)), at(0)).await));
     publish(&store, &key(1), at(3_600)).await;
     let claims = sessions.verify(&token(&key(1)), at(0)).await.unwrap();
     assert_eq!(claims.expires_at, at(900));
-    assert!(is_unknown(sessions.verify(&token(&key(2)), at(0)).await));
+    assert!(is_unknown(&sessions.verify(&token(&key(2)), at(0)).await));
 }
 
 #[tokio::test]
@@ -75,7 +75,7 @@ async fn a_key_is_not_used_after_its_time() {
     publish(&store, &key(1), at(30)).await;
     let sessions = SessionVerifier::new(store, Issuance::of(ORIGIN));
     assert!(sessions.verify(&token(&key(1)), at(29)).await.is_ok());
-    assert!(is_unknown(sessions.verify(&token(&key(1)), at(30)).await));
+    assert!(is_unknown(&sessions.verify(&token(&key(1)), at(30)).await));
     assert_eq!(sessions.keys(at(30)).await.unwrap().len(), 0);
 }
 
@@ -98,7 +98,7 @@ async fn made_up_key_names_cause_few_reads() {
     let (store, meter) = empty_table().await;
     let sessions = SessionVerifier::new(store, Issuance::of(ORIGIN));
     for _ in 0..200 {
-        assert!(is_unknown(sessions.verify(&token(&key(9)), at(0)).await));
+        assert!(is_unknown(&sessions.verify(&token(&key(9)), at(0)).await));
     }
     assert_eq!(meter.calls(), 1 + u64::from(MAX_SECOND_LOOKS));
 }

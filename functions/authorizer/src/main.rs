@@ -1,0 +1,13 @@
+//! The authorizer function on AWS Lambda.
+
+use faregate_authorizer::App;
+use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+use serde_json::Value;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    faregate_edge::log::start();
+    let app = App::from_env().await?;
+    let app = &app;
+    run(service_fn(move |event: LambdaEvent<Value>| async move { app.handle(event.payload).await })).await
+}

@@ -1,0 +1,239 @@
+//! API keys: a description beside the cell that decides, and the account's list of keys that count.
+//!
+//! ```text
+//! pk acc_<id>   sk key_<id>   nm name · px prefix shown · prj project · env environment · at created (epoch ms) · by creator
+//! pk acc_<id>   sk account    ks ids of the keys that are not revoked
+//! pk key_<id>   sk cell       status, scopes, limits, money: the truth
+//! ```
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
+
+use aws_sdk_dynamodb::types::{
+    AttributeValue, KeysAndAttributes, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
+};
+use faregate_domain::{
+    cell::{Cell, CellId, StoredProof},
+    id::{AccountId, KeyId, ProjectId},
+    time::Timestamp,
+};
+
+use crate::{
+    Store, StoreError,
+    cell::{CELL, cell_item, parse_cell, parse_number},
+    client::Item,
+    idempotency::Record,
+    keys::transaction::Transacted,
+};
+
+mod amend;
+mod revoke;
+mod transaction;
+
+pub use amend::{BudgetChange, KeyAmendment, LimitsChange};
+
+/// What people know a key by; nothing here decides anything.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyDescription {
+    /// The key's public id.
+    pub id: KeyId,
+    /// The account that owns it.
+    pub account: AccountId,
+    /// What its owner calls it.
+    pub name: String,
+    /// The beginning of the key, as far as it is shown.
+    pub prefix: String,
+    /// The project it belongs to.
+    pub project: ProjectId,
+    /// The environment's name.
+    pub environment: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// The cell of the session or key that made it.
+    pub creator: CellId,
+}
+
+/// A key to insert, with everything that must become true together.
+#[derive(Clone, Copy, Debug)]
+pub struct NewKey<'k> {
+    /// Its description.
+    pub description: &'k KeyDescription,
+    /// Its cell.
+    pub cell: &'k Cell,
+    /// The most keys that the account may have.
+    pub max_keys: u32,
+    /// The record of the request that makes it, which must not exist at `now`.
+    pub record: Option<&'k Record>,
+    /// The instant of the request.
+    pub now: Timestamp,
+}
+
+/// What an insertion met.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyInsertion {
+    /// The key is there.
+    Inserted,
+    /// The request has a record already; nothing was written.
+    Recorded,
+    /// The account has as many keys as it may have; nothing was written.
+    Full,
+}
+
+impl Store {
+    /// Inserts a key: description, cell, place among the account's keys and record of the request, all or nothing.
+    ///
+    /// # Errors
+    /// [`StoreError`] when DynamoDB gave no answer; the same insertion may be sent again, and is applied at most once.
+    pub async fn insert_key(&self, new: &NewKey<'_>) -> Result<KeyInsertion, StoreError> {
+        let description = Put::builder().set_item(Some(description_item(new.description)));
+        let mut items = vec![
+            self.put_new(Put::builder().set_item(Some(cell_item(&CellId::Key(new.description.id.clone()), new.cell))))?,
+            self.take_place(new)?,
+            self.put_new(description)?,
+        ];
+        if let Some(record) = new.record {
+            items.push(self.put_record(record, new.now)?);
+        }
+        let refused = match self.transact(items).await? {
+            Transacted::Applied => return Ok(KeyInsertion::Inserted),
+            Transacted::Refused(refused) => refused,
+        };
+        // An earlier send of this very insertion was applied and only its answer was lost.
+        if refused.item(0).is_some_and(|item| is_same_key(item, new.cell)) {
+            return Ok(KeyInsertion::Inserted);
+        }
+        match (refused.is_refused(3), refused.is_refused(1), refused.item(1)) {
+            (true, _, _) => Ok(KeyInsertion::Recorded),
+            (false, true, Some(_)) => Ok(KeyInsertion::Full),
+            (false, true, None) => Err(StoreError::malformed("account", "pk")),
+            (false, false, _) => Err(StoreError::malformed("key", "pk")),
+        }
+    }
+
+    /// One key's description.
+    ///
+    /// # Errors
+    /// [`StoreError`] when DynamoDB gave no answer.
+    pub async fn find_key(&self, account: &AccountId, id: &KeyId) -> Result<Option<KeyDescription>, StoreError> {
+        let item = self.find(&account.to_string(), &id.to_string()).await?;
+        item.map(|item| parse_description(account, &item)).transpose()
+    }
+
+    /// Descriptions of an account's keys in the order of their ids, beginning after `after`; at most `limit`, at most
+    /// 1 MB.
+    ///
+    /// # Errors
+    /// [`StoreError`] when DynamoDB gave no answer.
+    pub async fn find_keys(
+        &self,
+        account: &AccountId,
+        after: Option<&KeyId>,
+        limit: u16,
+    ) -> Result<Vec<KeyDescription>, StoreError> {
+        // An exclamation mark sorts before every character of an id: the first text after a whole id.
+        let first = after.map_or_else(|| KeyId::PREFIX.to_owned(), |after| format!("{after}!"));
+        let answer = self
+            .client()
+            .query()
+            .table_name(self.table())
+            .key_condition_expression("pk = :account AND sk BETWEEN :first AND :last")
+            .expression_attribute_values(":account", AttributeValue::S(account.to_string()))
+            .expression_attribute_values(":first", AttributeValue::S(first))
+            .expression_attribute_values(":last", AttributeValue::S(format!("{}~", KeyId::PREFIX)))
+            .consistent_read(true)
+            .limit(i32::from(limit))
+            .send()
+            .await
+            .map_err(|error| StoreError::unanswered("query", &error))?;
+        answer.items().iter().map(|item| parse_description(account, item)).collect()
+    }
+
+    /// The cells of at most 100 keys, as they are now.
+    ///
+    /// # Errors
+    /// [`StoreError`] when DynamoDB gave no answer or not all of it.
+    pub async fn find_cells(&self, ids: &[KeyId]) -> Result<BTreeMap<KeyId, Cell>, StoreError> {
+        let key = |id: &KeyId| {
+            let parts = [("pk", id.to_string()), ("sk", CELL.to_owned())];
+            parts.into_iter().map(|(name, text)| (name.to_owned(), AttributeValue::S(text))).collect::<Item>()
+        };
+        let mut cells = BTreeMap::new();
+        let mut missing: Vec<Item> = ids.iter().map(key).collect();
+        for round in 0..MAX_ROUNDS {
+            if missing.is_empty() {
+                return Ok(cells);
+            }
+            // The first round waits for nothing.
+            tokio::time::sleep(ROUND_PAUSE * round).await;
+            let wanted = KeysAndAttributes::builder().set_keys(Some(missing)).consistent_read(true).build();
+            let wanted = wanted.map_err(|_| StoreError::malformed("batch", "keys"))?;
+            let answer = self.client().batch_get_item().request_items(self.table(), wanted).send().await;
+            let answer = answer.map_err(|error| StoreError::unanswered("batch get", &error))?;
+            for item in answer.responses.unwrap_or_default().into_values().flatten() {
+                let id = item.get("pk").and_then(|value| value.as_s().ok()).and_then(|text| KeyId::parse(text).ok());
+                cells.insert(id.ok_or_else(|| StoreError::malformed("cell", "pk"))?, parse_cell(&item)?);
+            }
+            let unprocessed = answer.unprocessed_keys.unwrap_or_default();
+            missing = unprocessed.into_values().flat_map(|left| left.keys).collect();
+        }
+        Err(StoreError::Unanswered { operation: "batch get", reason: "keys stayed unprocessed" })
+    }
+
+    /// Takes a place among the account's keys; a set holds an id once however often it is added.
+    fn take_place(&self, new: &NewKey<'_>) -> Result<TransactWriteItem, StoreError> {
+        let update = Update::builder()
+            .table_name(self.table())
+            .key("pk", AttributeValue::S(new.description.account.to_string()))
+            .key("sk", AttributeValue::S(ACCOUNT.to_owned()))
+            .update_expression("ADD ks :id")
+            .condition_expression("attribute_exists(pk) AND (attribute_not_exists(ks) OR size(ks) < :max)")
+            .expression_attribute_values(":id", AttributeValue::Ss(vec![new.description.id.suffix().to_owned()]))
+            .expression_attribute_values(":max", AttributeValue::N(new.max_keys.to_string()))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        let update = update.build().map_err(|_| StoreError::malformed("account", "pk"))?;
+        Ok(TransactWriteItem::builder().update(update).build())
+    }
+}
+
+fn description_item(key: &KeyDescription) -> Item {
+    let string = |text: &str| AttributeValue::S(text.to_owned());
+    HashMap::from([
+        ("pk".to_owned(), string(&key.account.to_string())),
+        ("sk".to_owned(), string(&key.id.to_string())),
+        ("nm".to_owned(), string(&key.name)),
+        ("px".to_owned(), string(&key.prefix)),
+        ("prj".to_owned(), string(key.project.suffix())),
+        ("env".to_owned(), string(&key.environment)),
+        ("at".to_owned(), AttributeValue::N(key.created_at.epoch_ms().to_string())),
+        ("by".to_owned(), string(&key.creator.partition())),
+    ])
+}
+
+fn parse_description(account: &AccountId, item: &Item) -> Result<KeyDescription, StoreError> {
+    let malformed = |name: &str| StoreError::malformed("key", name);
+    let string = |name: &str| item.get(name).and_then(|value| value.as_s().ok()).ok_or_else(|| malformed(name));
+    Ok(KeyDescription {
+        id: KeyId::parse(string("sk")?).map_err(|_| malformed("sk"))?,
+        account: account.clone(),
+        name: string("nm")?.clone(),
+        prefix: string("px")?.clone(),
+        project: ProjectId::from_suffix(string("prj")?).map_err(|_| malformed("prj"))?,
+        environment: string("env")?.clone(),
+        created_at: Timestamp::from_epoch_ms(item.get("at").and_then(parse_number).ok_or_else(|| malformed("at"))?),
+        creator: CellId::parse(string("by")?).map_err(|_| malformed("by"))?,
+    })
+}
+
+fn is_same_key(item: &Item, cell: &Cell) -> bool {
+    let StoredProof::Key(hash) = &cell.proof else { return false };
+    item.get("h").and_then(|value| value.as_b().ok()).is_some_and(|stored| stored.as_ref() == hash.as_bytes())
+}
+
+const ACCOUNT: &str = "account";
+const MAX_ROUNDS: u32 = 6;
+const ROUND_PAUSE: Duration = Duration::from_millis(25);
+
+#[cfg(test)]
+mod tests;
