@@ -41,17 +41,17 @@ impl Authority<'_> {
         }
         let Self::Key(cell) = self else { return Ok(()) };
         if let (Some(own), Some(list)) = (&cell.allowlist, &wish.allowlist)
-            && !list.as_ref().is_some_and(|list| list.iter().all(|entry| own.iter().any(|held| held == entry)))
+            && !list.find().is_some_and(|list| list.iter().all(|entry| own.iter().any(|held| held == entry)))
         {
             return Err(Overreach::Allowlist);
         }
         if let Some(limit) = wish.limits.and_then(|limits| limits.exceeded(&cell.limits)) {
             return Err(Overreach::Limits(limit));
         }
-        if is_beyond(wish.expires_at, cell.expires_at) {
+        if is_beyond(wish.expires_at.as_ref(), cell.expires_at.as_ref()) {
             return Err(Overreach::Expiry);
         }
-        if is_beyond(wish.budget, cell.purse.budget) {
+        if is_beyond(wish.budget.as_ref(), cell.purse.budget.as_ref()) {
             return Err(Overreach::Budget);
         }
         Ok(())
@@ -67,19 +67,45 @@ impl Authority<'_> {
     }
 }
 
-/// What a key shall have; `None` is not asked for, and an inner `None` asks for no bound.
+/// What a key shall have; `None` is not asked for.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Wish {
     /// What it may do.
     pub grants: Option<GrantSet>,
     /// From which origins.
-    pub allowlist: Option<Option<Allowlist>>,
+    pub allowlist: Option<Bound<Allowlist>>,
     /// How fast.
     pub limits: Option<Limits>,
     /// When it stops working.
-    pub expires_at: Option<Option<Timestamp>>,
+    pub expires_at: Option<Bound<Timestamp>>,
     /// The most it may spend in all.
-    pub budget: Option<Option<MicroUsd>>,
+    pub budget: Option<Bound<MicroUsd>>,
+}
+
+/// A bound that somebody sets or takes away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bound<T> {
+    /// It is set here.
+    At(T),
+    /// There is none.
+    Lifted,
+}
+
+impl<T> Bound<T> {
+    /// Where it is set.
+    #[must_use]
+    pub fn find(&self) -> Option<&T> {
+        match self {
+            Self::At(bound) => Some(bound),
+            Self::Lifted => None,
+        }
+    }
+}
+
+impl<T> From<Option<T>> for Bound<T> {
+    fn from(bound: Option<T>) -> Self {
+        bound.map_or(Self::Lifted, Self::At)
+    }
 }
 
 /// What a caller asked for and does not have itself.
@@ -144,10 +170,10 @@ impl Overreach {
 }
 
 /// Whether a wished bound lies beyond an own one; no bound lies beyond every bound.
-fn is_beyond<T: PartialOrd>(wished: Option<Option<T>>, own: Option<T>) -> bool {
+fn is_beyond<T: PartialOrd>(wished: Option<&Bound<T>>, own: Option<&T>) -> bool {
     match (wished, own) {
-        (Some(Some(wished)), Some(own)) => wished > own,
-        (Some(None), Some(_)) => true,
+        (Some(Bound::At(wished)), Some(own)) => wished > own,
+        (Some(Bound::Lifted), Some(_)) => true,
         (_, None) | (None, _) => false,
     }
 }

@@ -32,8 +32,7 @@ impl IdempotencyKey {
             digest.update(part.len().to_be_bytes());
             digest.update(part.as_bytes());
         }
-        let hex: String = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-        format!("{RECORD_PREFIX}{hex}")
+        format!("{RECORD_PREFIX}{}", hex::encode(digest.finalize()))
     }
 }
 

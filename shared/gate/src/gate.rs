@@ -209,11 +209,14 @@ impl Gate {
 
     /// Sends the attempt until it is applied or refused for good.
     async fn settle_attempt(&self, attempt: &mut Attempt, claim: &Claim) -> Result<Settled, GateError> {
-        let mut has_fresh_pepper = false;
+        let (mut has_fresh_pepper, mut has_strays) = (false, false);
         for _ in 0..MAX_WRITES {
             let cell = match self.services.store.admit(attempt).await? {
                 Outcome::Applied(cell) => return Ok((Ok(()), Some(*cell))),
-                Outcome::Refused(cell) => cell.map(|cell| *cell),
+                Outcome::Refused { cell, has_unanswered } => {
+                    has_strays |= has_unanswered;
+                    cell.map(|cell| *cell)
+                }
             };
             let next = match attempt.judge(cell.as_ref()) {
                 Ok(next) => next,
@@ -224,10 +227,10 @@ impl Gate {
                             attempt.proof = proof;
                             continue;
                         }
-                        None => return Ok((Err(Denial::InvalidApiKey), cell)),
+                        None => return self.refuse(attempt, Denial::InvalidApiKey, cell, has_strays).await,
                     }
                 }
-                Err(denial) => return Ok((Err(denial), cell)),
+                Err(denial) => return self.refuse(attempt, denial, cell, has_strays).await,
             };
             match next {
                 Next::Applied => return Ok((Ok(()), cell)),
@@ -237,12 +240,30 @@ impl Gate {
                     let Some(cell) = cell else { return Err(GateError::Contended) };
                     *attempt = *next;
                     if let Some(denial) = self.fund(attempt, &cell).await? {
-                        return Ok((Err(denial), Some(cell)));
+                        return self.refuse(attempt, denial, Some(cell), has_strays).await;
                     }
                 }
             }
         }
         Err(GateError::Contended)
+    }
+
+    /// A refusal that stays one: where a copy of the attempt may still be on its way, the lane is closed to it first,
+    /// because a top-up a moment later would otherwise let it take what the caller was refused.
+    async fn refuse(
+        &self,
+        attempt: &Attempt,
+        denial: Denial,
+        cell: Option<Cell>,
+        has_strays: bool,
+    ) -> Result<Settled, GateError> {
+        if !has_strays || cell.is_none() {
+            return Ok((Err(denial), cell));
+        }
+        match self.services.store.fence(attempt).await? {
+            Outcome::Refused { cell: Some(cell), .. } if attempt.is_applied(&cell) => Ok((Ok(()), Some(*cell))),
+            _ => Ok((Err(denial), cell)),
+        }
     }
 
     /// Fetches a slice of the project's money for the attempt; a denial when there is none.

@@ -20,11 +20,32 @@ impl Store {
     /// # Errors
     /// [`StoreError`] when DynamoDB gave no answer: the attempt may be sent again, and is then applied at most once.
     pub async fn admit(&self, attempt: &Attempt) -> Result<Outcome, StoreError> {
-        match self.update(&admission(attempt)).await? {
-            Written::Applied(item) => Ok(Outcome::Applied(Box::new(parse_cell(&item)?))),
-            Written::Refused(Some(item)) => Ok(Outcome::Refused(Some(Box::new(parse_cell(&item)?)))),
-            Written::Refused(None) => Ok(Outcome::Refused(None)),
-        }
+        self.send(&admission(attempt)).await
+    }
+
+    /// Takes the attempt's place in its lane, so that no copy of it still on its way can be applied any more.
+    ///
+    /// Refused when the attempt, or a later one of its lane, has been applied.
+    ///
+    /// # Errors
+    /// [`StoreError`] when DynamoDB gave no answer: a copy may then be applied yet.
+    pub async fn fence(&self, attempt: &Attempt) -> Result<Outcome, StoreError> {
+        let mut builder = Builder::default();
+        builder.name("#i", attempt.lane.as_str());
+        builder.number(":seq", attempt.seq);
+        builder.set("q.#i = :seq");
+        builder.require("attribute_exists(q)");
+        builder.require("NOT q.#i >= :seq");
+        self.send(&builder.build(attempt.cell.partition(), CELL)).await
+    }
+
+    async fn send(&self, write: &Write) -> Result<Outcome, StoreError> {
+        let (written, has_unanswered) = self.update_knowing(write).await?;
+        let read = |item| parse_cell(&item).map(Box::new);
+        Ok(match written {
+            Written::Applied(item) => Outcome::Applied(read(item)?),
+            Written::Refused(item) => Outcome::Refused { cell: item.map(read).transpose()?, has_unanswered },
+        })
     }
 
     /// Reads a cell as it is now.
@@ -55,8 +76,13 @@ impl Store {
 pub enum Outcome {
     /// It was applied and left this state.
     Applied(Box<Cell>),
-    /// This state, or the lack of one, refused it.
-    Refused(Option<Box<Cell>>),
+    /// It was refused.
+    Refused {
+        /// The state that refused it; `None` where there is no such cell.
+        cell: Option<Box<Cell>>,
+        /// Whether a copy of it was sent that nobody answered, and that may arrive yet.
+        has_unanswered: bool,
+    },
 }
 
 /// The write of an attempt.

@@ -1,6 +1,7 @@
 //! The connection to DynamoDB: bounded in time, re-sending only what is safe to re-send.
 
 use std::{
+    hash::{BuildHasher, RandomState},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -12,6 +13,7 @@ use aws_sdk_dynamodb::{
     Client,
     config::{Builder, retry::RetryConfig, timeout::TimeoutConfig},
     error::{ProvideErrorMetadata, SdkError},
+    operation::update_item::UpdateItemError,
     types::{
         AttributeValue, ConsumedCapacity, ReturnConsumedCapacity, ReturnValue, ReturnValuesOnConditionCheckFailure,
     },
@@ -23,6 +25,9 @@ use crate::expression::Write;
 #[derive(Clone, Debug)]
 pub struct Store {
     client: Client,
+    /// The same client for writes, which are re-sent here and not inside the SDK.
+    once: Client,
+    patience: Duration,
     table: String,
     meter: Option<Arc<Meter>>,
 }
@@ -31,7 +36,10 @@ impl Store {
     /// The table of that name, reached through `client`.
     #[must_use]
     pub fn new(client: Client, table: String) -> Self {
-        Self { client, table, meter: None }
+        let once = client.config().to_builder().retry_config(RetryConfig::disabled()).build();
+        let timeouts = client.config().timeout_config().and_then(TimeoutConfig::operation_timeout);
+        let patience = timeouts.unwrap_or(Patience::DEPLOYED.operation);
+        Self { client, once: Client::from_conf(once), patience, table, meter: None }
     }
 
     /// A client's configuration with our bounds; `config` carries region, credentials and endpoint.
@@ -66,49 +74,64 @@ impl Store {
 
     /// Sends one conditional update and returns what it left or what refused it.
     ///
-    /// A conflict with a transaction is answered by sending it again: every write here may be re-sent.
-    ///
     /// # Errors
     /// [`StoreError`] when DynamoDB gave no answer; the write may or may not have been applied.
     pub(crate) async fn update(&self, write: &Write) -> Result<Written, StoreError> {
-        let mut conflicts = 0;
-        loop {
-            let answer = self
-                .client
-                .update_item()
-                .table_name(&self.table)
-                .set_key(Some(write.key()))
-                .update_expression(&write.update)
-                .set_condition_expression(write.condition.clone())
-                .set_expression_attribute_names(write.names())
-                .set_expression_attribute_values(write.values())
-                .return_values(ReturnValue::AllNew)
-                .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-                .set_return_consumed_capacity(self.meter.as_ref().map(|_| ReturnConsumedCapacity::Total))
-                .send()
-                .await;
-            match answer {
-                Ok(output) => {
-                    self.count(output.consumed_capacity.as_ref());
-                    return Ok(Written::Applied(output.attributes.unwrap_or_default()));
+        self.update_knowing(write).await.map(|(written, _)| written)
+    }
+
+    /// As [`Store::update`], and whether a copy of the write was sent that nobody answered: it may arrive later still.
+    ///
+    /// Every write here may be re-sent, so silence, an internal error and a conflict with a transaction are.
+    pub(crate) async fn update_knowing(&self, write: &Write) -> Result<(Written, bool), StoreError> {
+        let mut has_unanswered = false;
+        let mut tries = 0;
+        let attempts = async {
+            loop {
+                let error = match self.update_once(write).await {
+                    Ok(written) => return Ok((written, has_unanswered)),
+                    Err(error) => error,
+                };
+                has_unanswered |= error.may_have_been_applied();
+                tries += 1;
+                if tries >= MAX_ATTEMPTS || !error.is_worth_a_retry() {
+                    return Err(error);
                 }
-                Err(error) => {
-                    use aws_sdk_dynamodb::operation::update_item::UpdateItemError as Refusal;
-                    match error {
-                        SdkError::ServiceError(service) => match service.into_err() {
-                            Refusal::ConditionalCheckFailedException(refused) => {
-                                self.count(None);
-                                return Ok(Written::Refused(refused.item));
-                            }
-                            Refusal::TransactionConflictException(_) if conflicts < MAX_CONFLICTS => conflicts += 1,
-                            other => return Err(StoreError::refused("update", &other)),
-                        },
-                        other => return Err(StoreError::unanswered("update", &other)),
-                    }
-                }
+                tokio::time::sleep(backoff(tries)).await;
             }
-            // Spread by how often this one has lost already; a transaction is over within milliseconds.
-            tokio::time::sleep(FIRST_BACKOFF * conflicts).await;
+        };
+        let in_time = tokio::time::timeout(self.patience, attempts).await;
+        in_time.unwrap_or(Err(StoreError::Unanswered { operation: "update", reason: "timeout" }))
+    }
+
+    async fn update_once(&self, write: &Write) -> Result<Written, StoreError> {
+        let answer = self
+            .once
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(write.key()))
+            .update_expression(&write.update)
+            .set_condition_expression(write.condition.clone())
+            .set_expression_attribute_names(write.names())
+            .set_expression_attribute_values(write.values())
+            .return_values(ReturnValue::AllNew)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .set_return_consumed_capacity(self.meter.as_ref().map(|_| ReturnConsumedCapacity::Total))
+            .send()
+            .await;
+        match answer {
+            Ok(output) => {
+                self.count(output.consumed_capacity.as_ref());
+                Ok(Written::Applied(output.attributes.unwrap_or_default()))
+            }
+            Err(SdkError::ServiceError(service)) => match service.into_err() {
+                UpdateItemError::ConditionalCheckFailedException(refused) => {
+                    self.count(None);
+                    Ok(Written::Refused(refused.item))
+                }
+                other => Err(StoreError::refused("update", &other)),
+            },
+            Err(other) => Err(StoreError::unanswered("update", &other)),
         }
     }
 
@@ -236,7 +259,24 @@ impl StoreError {
             SdkError::TimeoutError(_) => Self::Unanswered { operation, reason: "timeout" },
             SdkError::DispatchFailure(_) => Self::Unanswered { operation, reason: "no connection" },
             SdkError::ResponseError(_) => Self::Unanswered { operation, reason: "unreadable response" },
-            _ => Self::Unanswered { operation, reason: "request could not be built" },
+            _ => Self::Unanswered { operation, reason: UNBUILT },
+        }
+    }
+
+    /// Whether DynamoDB may have applied the write all the same.
+    fn may_have_been_applied(&self) -> bool {
+        match self {
+            Self::Refused { code, .. } => code == "InternalServerError" || code == "unknown",
+            Self::Unanswered { reason, .. } => *reason != UNBUILT,
+            Self::Malformed { .. } => false,
+        }
+    }
+
+    fn is_worth_a_retry(&self) -> bool {
+        match self {
+            Self::Refused { code, .. } => RETRIED.contains(&code.as_str()),
+            Self::Unanswered { reason, .. } => *reason != UNBUILT,
+            Self::Malformed { .. } => false,
         }
     }
 
@@ -250,7 +290,24 @@ fn tenths(units: f64) -> u64 {
     format!("{units:.1}").replace('.', "").parse().unwrap_or(u64::MAX)
 }
 
+/// A pause before try number `tries`, spread at random so that writers who met once do not meet again.
+fn backoff(tries: u32) -> Duration {
+    let longest = FIRST_BACKOFF.saturating_mul(1 << tries.min(8)).min(LONGEST_BACKOFF);
+    let spread = RandomState::new().hash_one(tries) % 1_024;
+    longest / 2 + (longest / 2).saturating_mul(u32::try_from(spread).unwrap_or(0)) / 1_024
+}
+
 const MAX_ATTEMPTS: u32 = 4;
-const MAX_CONFLICTS: u32 = 6;
 const FIRST_BACKOFF: Duration = Duration::from_millis(25);
 const LONGEST_BACKOFF: Duration = Duration::from_millis(200);
+const UNBUILT: &str = "request could not be built";
+const RETRIED: [&str; 8] = [
+    "InternalServerError",
+    "ProvisionedThroughputExceededException",
+    "ReplicatedWriteConflictException",
+    "RequestLimitExceeded",
+    "ServiceUnavailable",
+    "ThrottlingException",
+    "TransactionConflictException",
+    "unknown",
+];

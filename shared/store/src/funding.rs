@@ -75,7 +75,11 @@ fn parse_wallet(item: &Item, child: &str) -> Result<Wallet, StoreError> {
         }
         None => None,
     };
-    Ok(Wallet { available: money(item.get("av"), "av")?, children: u64::try_from(sequences.len()).unwrap_or(u64::MAX), last })
+    Ok(Wallet {
+        available: money(item.get("av"), "av")?,
+        children: u64::try_from(sequences.len()).unwrap_or(u64::MAX),
+        last,
+    })
 }
 
 /// The sort key of every wallet.

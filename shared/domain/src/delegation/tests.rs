@@ -48,10 +48,10 @@ fn field(wish: &Wish, cell: &Cell) -> Option<String> {
 fn a_key_gives_what_it_has() {
     let wish = Wish {
         grants: Some(grants(&["demo:read", "demo:*"])),
-        allowlist: Some(list(&["b.com"])),
+        allowlist: Some(list(&["b.com"]).into()),
         limits: Some(Limits::new(10, 5, 1_000, 5).unwrap()),
-        expires_at: Some(Some(Timestamp::from_epoch_s(100))),
-        budget: Some(Some(usd(50))),
+        expires_at: Some(Bound::At(Timestamp::from_epoch_s(100))),
+        budget: Some(Bound::At(usd(50))),
     };
     assert_eq!(field(&wish, &cell()), None);
     assert_eq!(field(&Wish::default(), &cell()), None);
@@ -64,16 +64,16 @@ fn a_key_gives_nothing_that_it_lacks() {
     for (wish, wanted) in [
         (Wish { grants: Some(grants(&["demo:read", "billing:read"])), ..wish() }, "scopes"),
         (Wish { grants: Some(grants(&["*"])), ..wish() }, "scopes"),
-        (Wish { allowlist: Some(list(&["a.com", "c.com"])), ..wish() }, "allowlist"),
-        (Wish { allowlist: Some(None), ..wish() }, "allowlist"),
+        (Wish { allowlist: Some(list(&["a.com", "c.com"]).into()), ..wish() }, "allowlist"),
+        (Wish { allowlist: Some(Bound::Lifted), ..wish() }, "allowlist"),
         (Wish { limits: limits(11, 0, 1, 1), ..wish() }, "limits.per_minute"),
         (Wish { limits: limits(10, 6, 1, 1), ..wish() }, "limits.burst"),
         (Wish { limits: limits(1, 0, 1_001, 1), ..wish() }, "limits.per_day"),
         (Wish { limits: limits(1, 0, 1, 6), ..wish() }, "limits.concurrent"),
-        (Wish { expires_at: Some(Some(Timestamp::from_epoch_s(101))), ..wish() }, "expires_at"),
-        (Wish { expires_at: Some(None), ..wish() }, "expires_at"),
-        (Wish { budget: Some(Some(usd(51))), ..wish() }, "budget_usd"),
-        (Wish { budget: Some(None), ..wish() }, "budget_usd"),
+        (Wish { expires_at: Some(Bound::At(Timestamp::from_epoch_s(101))), ..wish() }, "expires_at"),
+        (Wish { expires_at: Some(Bound::Lifted), ..wish() }, "expires_at"),
+        (Wish { budget: Some(Bound::At(usd(51))), ..wish() }, "budget_usd"),
+        (Wish { budget: Some(Bound::Lifted), ..wish() }, "budget_usd"),
     ] {
         assert_eq!(field(&wish, &cell()).as_deref(), Some(wanted), "{wish:?}");
     }
@@ -82,7 +82,7 @@ fn a_key_gives_nothing_that_it_lacks() {
 #[test]
 fn an_owner_gives_all_but_what_is_kept_for_operators() {
     let policy = Policy::parse(Policy::DEFAULT_TEXT).unwrap();
-    let wish = |texts| Wish { grants: Some(grants(texts)), expires_at: Some(None), ..Wish::default() };
+    let wish = |texts| Wish { grants: Some(grants(texts)), expires_at: Some(Bound::Lifted), ..Wish::default() };
     for texts in [&["gate:check"][..], &["gate:*"], &["*", "gate:check"]] {
         let refused = Authority::Owner.permit(&wish(texts), &policy);
         assert!(matches!(refused, Err(Overreach::Reserved(_))), "{texts:?}");

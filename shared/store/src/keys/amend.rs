@@ -4,6 +4,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem, Update};
 use faregate_domain::{
     amendment::WindowShift,
     cell::{CellId, Status},
+    delegation::Bound,
     id::{AccountId, KeyId, ProjectId},
     money::MicroUsd,
     origin::Allowlist,
@@ -22,7 +23,7 @@ use crate::{
     keys::transaction::Transacted,
 };
 
-/// What to change about a key; what is `None` stays, an inner `None` removes.
+/// What to change about a key; what is `None` stays.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct KeyAmendment {
     /// Its name.
@@ -32,11 +33,11 @@ pub struct KeyAmendment {
     /// What it may do.
     pub grants: Option<GrantSet>,
     /// From which origins.
-    pub allowlist: Option<Option<Allowlist>>,
+    pub allowlist: Option<Bound<Allowlist>>,
     /// How fast.
     pub limits: Option<LimitsChange>,
     /// When it stops working.
-    pub expires_at: Option<Option<Timestamp>>,
+    pub expires_at: Option<Bound<Timestamp>>,
     /// The most it may spend in all.
     pub budget: Option<BudgetChange>,
 }
@@ -123,10 +124,10 @@ fn cell_write(account: &AccountId, id: &KeyId, amendment: &KeyAmendment) -> Writ
     }
     let number = |value: u64| AttributeValue::N(value.to_string());
     if let Some(list) = &amendment.allowlist {
-        set_or_remove(&mut builder, "al", list.as_ref().map(allowlist_set));
+        set_or_remove(&mut builder, "al", list.find().map(allowlist_set));
     }
     if let Some(end) = amendment.expires_at {
-        set_or_remove(&mut builder, "xp", end.map(|end| number(end.epoch_s())));
+        set_or_remove(&mut builder, "xp", end.find().map(|end| number(end.epoch_s())));
     }
     if let Some(limits) = &amendment.limits {
         change_limits(&mut builder, limits);

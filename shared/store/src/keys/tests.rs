@@ -235,3 +235,62 @@ async fn keys_are_listed_in_the_order_of_their_ids() {
     assert_eq!(cells.keys().collect::<Vec<_>>(), [&key_id(5), &key_id(9)]);
     assert!(store.find_cells(&[]).await.unwrap().is_empty());
 }
+
+/// Sets a number of a cell as a request would have.
+async fn set(store: &Store, number: u8, attribute: &str, value: u64) {
+    let update = store.client().update_item().table_name(store.table());
+    let key = |text: String| AttributeValue::S(text);
+    let update = update.key("pk", key(key_id(number).to_string())).key("sk", key(CELL.to_owned()));
+    let update = update.update_expression("SET #a = :a").expression_attribute_names("#a", attribute);
+    update.expression_attribute_values(":a", AttributeValue::N(value.to_string())).send().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_revoked_key_is_not_brought_back() {
+    let store = table(0).await;
+    insert(&store, 5, 9, None, 0).await;
+    store.revoke_key(&account(), &key_id(5)).await.unwrap();
+    let thaw = KeyAmendment { status: Some(Status::Active), ..KeyAmendment::default() };
+    let rename = KeyAmendment { name: Some("new".to_owned()), ..KeyAmendment::default() };
+    for amendment in [thaw, rename] {
+        assert!(!store.amend_key(&account(), &key_id(5), &amendment).await.unwrap());
+    }
+    assert_eq!(store.find_key(&account(), &key_id(5)).await.unwrap(), Some(description(5)));
+    let cell = store.find_cell(&CellId::Key(key_id(5))).await.unwrap().unwrap();
+    assert_eq!(cell.status, Status::Revoked);
+}
+
+#[tokio::test]
+async fn a_change_of_limits_loses_to_a_request_that_opened_a_minute_since() {
+    let store = table(0).await;
+    insert(&store, 5, 9, None, 0).await;
+    let new = Limits::new(5, 0, 100, 1).unwrap();
+    let shift = WindowShift::of(&cell(5), &new, Timestamp::from_epoch_s(600));
+    let limits = LimitsChange { old: cell(5).limits, new, shift };
+    let amendment = KeyAmendment { limits: Some(limits), ..KeyAmendment::default() };
+    // The minute that the change looked at has been opened, or one after it has.
+    for (attribute, value) in [("m10", 4), ("w", 11)] {
+        set(&store, 5, attribute, value).await;
+        assert!(!store.amend_key(&account(), &key_id(5), &amendment).await.unwrap(), "{attribute}");
+        let remove = store.client().update_item().table_name(store.table());
+        let remove = remove.key("pk", AttributeValue::S(key_id(5).to_string()));
+        let remove = remove.key("sk", AttributeValue::S(CELL.to_owned())).update_expression("REMOVE #a");
+        remove.expression_attribute_names("#a", attribute).send().await.unwrap();
+    }
+    assert!(store.amend_key(&account(), &key_id(5), &amendment).await.unwrap());
+}
+
+#[tokio::test]
+async fn money_that_was_spent_since_is_not_taken_back() {
+    let store = table(1_000).await;
+    insert(&store, 5, 9, None, 0).await;
+    for (attribute, value) in [("bal", 50), ("gt", 80)] {
+        set(&store, 5, attribute, value).await;
+    }
+    let recall = Recall::under(usd(0), &purse(&store, 5).await, &wallet(&store, 5).await);
+    set(&store, 5, "bal", 49).await;
+    let budget = BudgetChange { old: None, new: Some(usd(0)), recall: Some((project(), recall)) };
+    let amendment = KeyAmendment { budget: Some(budget), ..KeyAmendment::default() };
+    assert!(!store.amend_key(&account(), &key_id(5), &amendment).await.unwrap());
+    assert_eq!((purse(&store, 5).await.balance, wallet(&store, 5).await.available), (usd(49), usd(1_000)));
+}

@@ -43,10 +43,7 @@ impl Store {
     pub(crate) async fn transact(&self, items: Vec<TransactWriteItem>) -> Result<Transacted, StoreError> {
         for round in 1..=MAX_CONFLICTS {
             let sent = self.client().transact_write_items().set_transact_items(Some(items.clone())).send().await;
-            let error = match sent {
-                Ok(_) => return Ok(Transacted::Applied),
-                Err(error) => error,
-            };
+            let Err(error) = sent else { return Ok(Transacted::Applied) };
             match error.as_service_error() {
                 Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
                     let reasons = cancelled.cancellation_reasons();

@@ -1,0 +1,218 @@
+//! The whole bundle of one test: its own table, its own secrets, its own clock.
+
+use std::sync::Arc;
+
+use faregate::Wallet;
+use faregate_domain::{policy::Policy, time::Timestamp};
+use faregate_edge::{
+    config::{Config, SecretsLocation},
+    now::Clock,
+};
+use faregate_gate::Services;
+use faregate_store::Meter;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::{
+    Answer, Caller, Knock, Link,
+    call::{call, proxy_event},
+    knock,
+};
+
+/// A bundle under test; clones share everything.
+#[derive(Clone)]
+pub struct Bundle {
+    /// The parts that the functions are built from.
+    pub services: Services,
+    /// The clock that all functions read.
+    pub clock: Clock,
+    /// The wire to the table.
+    pub link: Link,
+    authorizer: faregate_authorizer::App,
+    nonce: faregate_nonce::App,
+    verify: faregate_verify::App,
+    keys: faregate_keys::App,
+    folder: Arc<TempDir>,
+}
+
+/// Somebody who has signed in.
+#[derive(Clone, Debug)]
+pub struct Session {
+    /// The access token.
+    pub token: String,
+    /// The account's id.
+    pub account_id: String,
+    /// The wallet.
+    pub wallet: Arc<Wallet>,
+}
+
+impl Session {
+    /// This session as a caller.
+    #[must_use]
+    pub fn caller(&self) -> Caller {
+        Caller::Bearer(self.token.clone())
+    }
+}
+
+impl Bundle {
+    /// A bundle under the default policy, at the beginning of a minute.
+    pub async fn new() -> Self {
+        Self::with_policy(Policy::DEFAULT_TEXT).await
+    }
+
+    /// A bundle under a policy of its own.
+    pub async fn with_policy(text: &str) -> Self {
+        let link = Link::before_new_table().await.unwrap_or_else(|error| panic!("link: {error}"));
+        Self::behind(link, text, None).await
+    }
+
+    /// A bundle before the empty table at the end of `link`, its calls counted by `meter`.
+    pub async fn behind(link: Link, text: &str, meter: Option<Arc<Meter>>) -> Self {
+        let policy = Policy::parse(text).unwrap_or_else(|error| panic!("policy: {error}"));
+        let folder = TempDir::new().unwrap_or_else(|error| panic!("folder: {error}"));
+        let secret = |digit: &str| json!({"current": digit.repeat(64), "previous": null});
+        let secrets = json!({"pepper": secret("a"), "tag": secret("b"), "signing": secret("c"), "seal": secret("d")});
+        let file = folder.path().join("secrets.json");
+        std::fs::write(&file, secrets.to_string()).unwrap_or_else(|error| panic!("secrets: {error}"));
+        let config = Config {
+            table: "faregate".into(),
+            public_origin: "https://api.example.com".into(),
+            chain_id: 1,
+            secrets: SecretsLocation::File(file),
+            policy,
+        };
+        let clock = Clock::standing_at(Timestamp::from_epoch_s(START_EPOCH_S));
+        let mut services = Services::connect_local(config, &link.url(), clock.clone());
+        if let Some(meter) = meter {
+            services.store = services.store.metered(meter);
+        }
+        services.store.ensure_table().await.unwrap_or_else(|error| panic!("table: {error}"));
+        Self::on(services, clock, link, Arc::new(folder))
+    }
+
+    /// The same table, secrets and clock, seen by functions that have only just started.
+    #[must_use]
+    pub fn restarted(&self) -> Self {
+        let config = Config::clone(&self.services.config);
+        let services = Services::connect_local(config, &self.link.url(), self.clock.clone());
+        Self::on(services, self.clock.clone(), self.link.clone(), Arc::clone(&self.folder))
+    }
+
+    fn on(services: Services, clock: Clock, link: Link, folder: Arc<TempDir>) -> Self {
+        Self {
+            authorizer: faregate_authorizer::App::new(services.clone()),
+            nonce: faregate_nonce::App::new(services.clone()).unwrap_or_else(|error| panic!("nonce: {error}")),
+            verify: faregate_verify::App::new(services.clone()).unwrap_or_else(|error| panic!("verify: {error}")),
+            keys: faregate_keys::App::new(services.clone()),
+            services,
+            clock,
+            link,
+            folder,
+        }
+    }
+
+    /// The file with the secrets.
+    #[must_use]
+    pub fn secrets_file(&self) -> std::path::PathBuf {
+        self.folder.path().join("secrets.json")
+    }
+
+    /// A wallet that nobody has used before.
+    #[must_use]
+    pub fn wallet(&self, name: &str) -> Arc<Wallet> {
+        let file = self.folder.path().join(format!("{name}.hex"));
+        Arc::new(Wallet::open(&file).unwrap_or_else(|error| panic!("wallet: {error}")))
+    }
+
+    /// Signs a wallet in.
+    pub async fn login(&self, wallet: &Arc<Wallet>) -> Session {
+        let address = wallet.address().to_string();
+        let nonce = self.get(&format!("/auth/nonce/{address}"), &Caller::Anonymous).await;
+        let signature = wallet.sign(nonce.data("message"));
+        let body = json!({"address": address, "signature": signature, "nonce": nonce.data("nonce")});
+        let answer = self.post("/auth/verify", &Caller::Anonymous, &body).await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        Session {
+            token: answer.data("access_token").to_owned(),
+            account_id: answer.data("account_id").to_owned(),
+            wallet: Arc::clone(wallet),
+        }
+    }
+
+    /// Signs a new wallet in.
+    pub async fn newcomer(&self) -> Session {
+        self.login(&self.wallet("newcomer")).await
+    }
+
+    /// Makes a key; returns its id and the key as a caller.
+    pub async fn key(&self, session: &Session, body: Value) -> (String, Caller) {
+        let answer = self.post("/v1/api-keys", &session.caller(), &body).await;
+        assert_eq!(answer.status, 201, "{}", answer.text);
+        (answer.data("id").to_owned(), Caller::Key(answer.data("key").to_owned()))
+    }
+
+    /// Signs a new wallet in and makes a key with `body`'s settings.
+    pub async fn key_of_newcomer(&self, body: Value) -> (Session, String, Caller) {
+        let session = self.newcomer().await;
+        let (id, caller) = self.key(&session, body).await;
+        (session, id, caller)
+    }
+
+    /// Knocks at the gate.
+    pub async fn knock(&self, caller: &Caller, method: &str, path: &str) -> Knock {
+        self.knock_with(method, path, &caller.headers()).await
+    }
+
+    /// Knocks at the gate with exactly these headers.
+    pub async fn knock_with(&self, method: &str, path: &str, headers: &[(String, String)]) -> Knock {
+        self.ask(knock::event(method, path, headers)).await
+    }
+
+    /// Puts any event before the authorizer.
+    pub async fn ask(&self, event: Value) -> Knock {
+        Knock::read(self.authorizer.handle(event).await.map_err(|error| error.to_string()))
+    }
+
+    /// Sends a management request with a JSON body.
+    pub async fn post(&self, path: &str, caller: &Caller, body: &Value) -> Answer {
+        self.send("POST", path, caller, Some(&body.to_string())).await
+    }
+
+    /// Changes something by a management request.
+    pub async fn patch(&self, path: &str, caller: &Caller, body: &Value) -> Answer {
+        self.send("PATCH", path, caller, Some(&body.to_string())).await
+    }
+
+    /// Reads something by a management request.
+    pub async fn get(&self, path: &str, caller: &Caller) -> Answer {
+        self.send("GET", path, caller, None).await
+    }
+
+    /// Ends something by a management request.
+    pub async fn delete(&self, path: &str, caller: &Caller) -> Answer {
+        self.send("DELETE", path, caller, None).await
+    }
+
+    /// Sends a management request.
+    pub async fn send(&self, method: &str, path: &str, caller: &Caller, body: Option<&str>) -> Answer {
+        let mut headers = caller.headers();
+        if body.is_some() {
+            headers.push(("Content-Type".into(), "application/json".into()));
+        }
+        let headers: Vec<_> = headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        self.send_with(method, path, &headers, body).await
+    }
+
+    /// Sends a management request with exactly these headers.
+    pub async fn send_with(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Option<&str>) -> Answer {
+        let event = proxy_event(method, path, headers, body);
+        match path.split(['?', '/']).nth(1) {
+            Some("auth") if path.starts_with("/auth/nonce") => call(event, |request| self.nonce.handle(request)).await,
+            Some("auth" | ".well-known") => call(event, |request| self.verify.handle(request)).await,
+            _ => call(event, |request| self.keys.handle(request)).await,
+        }
+    }
+}
+
+/// A Wednesday, at the first second of a minute and of a day.
+const START_EPOCH_S: u64 = 1_792_540_800;

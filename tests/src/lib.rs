@@ -1,0 +1,14 @@
+//! Callers who knock at the gate: a whole bundle per test, a clock that the test moves, a link that it can break.
+
+#![expect(clippy::panic, clippy::missing_panics_doc, reason = "what does not work in a test fails the test")]
+
+mod bundle;
+mod call;
+mod knock;
+mod link;
+
+pub use bundle::{Bundle, Session};
+pub use call::Answer;
+pub use faregate::Wallet;
+pub use knock::{Caller, Knock};
+pub use link::{Fault, Link};

@@ -1,0 +1,192 @@
+//! The wire between the functions and their table, which a test can cut, mute or make stutter.
+
+use std::{
+    collections::VecDeque,
+    io,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+};
+
+/// A forwarding HTTP/1.1 link that counts requests and plays the faults it is told to, one per request.
+#[derive(Clone, Debug)]
+pub struct Link(Arc<State>);
+
+#[derive(Debug)]
+struct State {
+    port: u16,
+    behind: String,
+    faults: Mutex<VecDeque<Fault>>,
+    standing: Mutex<Option<Fault>>,
+    requests: AtomicU64,
+    late: Mutex<Vec<Vec<u8>>>,
+}
+
+/// What happens to one request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// It is handed on and answered.
+    None,
+    /// It never arrives.
+    LoseRequest,
+    /// It arrives and is applied, and its answer is lost.
+    LoseAnswer,
+    /// It arrives, is answered, and a copy of it is kept to arrive again later.
+    Duplicate,
+    /// It does not arrive now; it is kept to arrive later.
+    Delay,
+    /// It is refused as too much.
+    Throttle,
+    /// It is answered with an internal error of DynamoDB.
+    Break,
+}
+
+impl Link {
+    /// A link to an empty DynamoDB of its own.
+    ///
+    /// # Errors
+    /// When no port is free or the emulator does not start.
+    pub async fn before_new_table() -> io::Result<Self> {
+        let database = dynoxide::Database::memory().map_err(io::Error::other)?;
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let address = listener.local_addr()?;
+        tokio::spawn(dynoxide::server::serve_on(listener, database));
+        Self::before(address.to_string()).await
+    }
+
+    /// A link to the HTTP server at `behind`, an address such as `127.0.0.1:8000`.
+    ///
+    /// # Errors
+    /// When no port is free.
+    pub async fn before(behind: String) -> io::Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let link = Self(Arc::new(State {
+            port: listener.local_addr()?.port(),
+            behind,
+            faults: Mutex::default(),
+            standing: Mutex::default(),
+            requests: AtomicU64::new(0),
+            late: Mutex::default(),
+        }));
+        let serving = link.clone();
+        tokio::spawn(async move {
+            while let Ok((caller, _)) = listener.accept().await {
+                let link = serving.clone();
+                tokio::spawn(async move { link.serve(caller).await });
+            }
+        });
+        Ok(link)
+    }
+
+    /// Where callers find the link.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.0.port)
+    }
+
+    /// Plays `faults` on the next requests, one each.
+    pub fn play(&self, faults: impl IntoIterator<Item = Fault>) {
+        lock(&self.0.faults).extend(faults);
+    }
+
+    /// Plays one fault on every request from now on, or none.
+    pub fn keep_playing(&self, fault: Option<Fault>) {
+        *lock(&self.0.standing) = fault;
+    }
+
+    /// Requests that reached the link so far.
+    #[must_use]
+    pub fn requests(&self) -> u64 {
+        self.0.requests.load(Ordering::SeqCst)
+    }
+
+    /// Lets everything arrive that was kept; returns each answer's status.
+    pub async fn deliver_late(&self) -> Vec<u16> {
+        let kept = std::mem::take(&mut *lock(&self.0.late));
+        let mut statuses = Vec::new();
+        for request in kept {
+            let answer = self.forward(&request).await.unwrap_or_default();
+            let status = String::from_utf8_lossy(&answer).split(' ').nth(1).and_then(|text| text.parse().ok());
+            statuses.push(status.unwrap_or(0));
+        }
+        statuses
+    }
+
+    async fn serve(&self, mut caller: TcpStream) {
+        while let Ok(Some(request)) = read_message(&mut caller).await {
+            self.0.requests.fetch_add(1, Ordering::SeqCst);
+            let standing = *lock(&self.0.standing);
+            let fault = lock(&self.0.faults).pop_front().or(standing).unwrap_or(Fault::None);
+            let answer = match fault {
+                Fault::LoseRequest => return,
+                Fault::Delay => {
+                    lock(&self.0.late).push(request);
+                    return;
+                }
+                Fault::LoseAnswer => {
+                    let _ = self.forward(&request).await;
+                    return;
+                }
+                Fault::Duplicate => {
+                    lock(&self.0.late).push(request.clone());
+                    self.forward(&request).await
+                }
+                Fault::Throttle => Ok(error(400, "ProvisionedThroughputExceededException")),
+                Fault::Break => Ok(error(500, "InternalServerError")),
+                Fault::None => self.forward(&request).await,
+            };
+            let Ok(answer) = answer else { return };
+            if caller.write_all(&answer).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    async fn forward(&self, request: &[u8]) -> io::Result<Vec<u8>> {
+        let mut server = TcpStream::connect(&self.0.behind).await?;
+        server.write_all(request).await?;
+        let answer = read_message(&mut server).await?;
+        answer.ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof))
+    }
+}
+
+/// Reads one message with a `Content-Length`; `None` when the sender has gone.
+async fn read_message(stream: &mut TcpStream) -> io::Result<Option<Vec<u8>>> {
+    let mut bytes = Vec::new();
+    loop {
+        if let Some(end) = find(&bytes, b"\r\n\r\n") {
+            let head = String::from_utf8_lossy(&bytes[..end]).to_ascii_lowercase();
+            let length = head.lines().find_map(|line| line.strip_prefix("content-length:"));
+            let length: usize = length.and_then(|text| text.trim().parse().ok()).unwrap_or(0);
+            if bytes.len() >= end + 4 + length {
+                bytes.truncate(end + 4 + length);
+                return Ok(Some(bytes));
+            }
+        }
+        let mut chunk = [0; 8_192];
+        match stream.read(&mut chunk).await? {
+            0 => return Ok(None),
+            count => bytes.extend_from_slice(&chunk[..count]),
+        }
+    }
+}
+
+fn find(bytes: &[u8], pattern: &[u8]) -> Option<usize> {
+    bytes.windows(pattern.len()).position(|window| window == pattern)
+}
+
+fn error(status: u16, code: &str) -> Vec<u8> {
+    let body = format!(r#"{{"__type":"com.amazonaws.dynamodb.v20120810#{code}","message":"injected"}}"#);
+    let head = format!("HTTP/1.1 {status} Injected\r\ncontent-type: application/x-amz-json-1.0\r\n");
+    format!("{head}content-length: {}\r\n\r\n{body}", body.len()).into_bytes()
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,93 @@
+//! Secrets never reach a log, a list, an error or the table.
+
+use std::{
+    io::Write,
+    sync::{Arc, Mutex},
+};
+
+use faregate_tests::{Bundle, Caller, Fault};
+use serde_json::json;
+
+/// Everything that was logged.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn no_secret_is_in_any_log_answer_error_or_item() {
+    let log = Log::default();
+    let writer = log.clone();
+    let lines =
+        tracing_subscriber::fmt().json().with_max_level(tracing::Level::TRACE).with_writer(move || writer.clone());
+    lines.try_init().unwrap();
+    let bundle = Bundle::new().await;
+    let session = bundle.newcomer().await;
+    let (id, key) = bundle.key(&session, json!({"name": "a", "budget_usd": 0.01})).await;
+    let Caller::Key(text) = key.clone() else { panic!("a key") };
+    let page = format!("/v1/api-keys/{id}");
+    let mut shown = String::new();
+    for caller in [&key, &session.caller(), &Caller::Bearer(text.clone())] {
+        for (method, path) in
+            [("GET", "/demo/free"), ("POST", "/demo/paid"), ("GET", "/nowhere"), ("GET", "/demo/limited")]
+        {
+            shown += &bundle.knock(caller, method, path).await.answer.to_string();
+        }
+        for (method, path, body) in [
+            ("GET", "/v1/api-keys", None),
+            ("GET", page.as_str(), None),
+            ("PATCH", page.as_str(), Some(format!(r#"{{"name":7,"{text}":"{text}"}}"#))),
+            ("POST", "/v1/api-keys", Some(format!(r#"{{"name":"b","budget_usd":"{text}"}}"#))),
+            ("POST", "/auth/verify", Some(format!(r#"{{"address":"{text}","signature":"{text}","nonce":"{text}"}}"#))),
+        ] {
+            shown += &bundle.send(method, path, caller, body.as_deref()).await.text;
+        }
+    }
+    bundle.link.keep_playing(Some(Fault::Break));
+    shown += &bundle.knock(&key, "GET", "/demo/free").await.answer.to_string();
+    shown += &bundle.get(&page, &key).await.text;
+    bundle.link.keep_playing(None);
+    shown += &bundle
+        .ask(json!({"type": "REQUEST", "methodArn": 1, "headers": {"x-api-key": text}}))
+        .await
+        .answer
+        .to_string();
+    let logged = String::from_utf8_lossy(&log.0.lock().unwrap()).into_owned();
+    let stored = everything_stored(&bundle).await;
+    assert!(logged.contains("decided"), "the log was captured");
+    assert!(stored.contains(&id), "the table was read");
+    let signature = session.token.rsplit('.').next().unwrap();
+    for (name, secret) in [
+        ("the key's secret part", &text[24..46]),
+        ("the token", signature),
+        ("the pepper", &"a".repeat(64)),
+        ("the tag secret", &"b".repeat(64)),
+        ("the signing seed", &"c".repeat(64)),
+    ] {
+        for (place, content) in [("a log", &logged), ("an answer", &shown), ("the table", &stored)] {
+            assert!(!content.contains(secret), "{name} is in {place}");
+        }
+    }
+}
+
+async fn everything_stored(bundle: &Bundle) -> String {
+    let credentials = aws_sdk_dynamodb::config::Credentials::new("local", "local", None, None, "test");
+    let config = aws_sdk_dynamodb::Config::builder()
+        .behavior_version_latest()
+        .region(aws_sdk_dynamodb::config::Region::new("us-east-1"))
+        .endpoint_url(bundle.link.url())
+        .credentials_provider(credentials)
+        .build();
+    let client = aws_sdk_dynamodb::Client::from_conf(config);
+    let items = client.scan().table_name("faregate").send().await.unwrap();
+    format!("{:?}", items.items())
+}
