@@ -24,7 +24,7 @@ pub struct AuthorizerResponse {
     policy_document: PolicyDocument,
     context: BTreeMap<&'static str, String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    usage_identifier_key: Option<&'static str>,
+    usage_identifier_key: Option<String>,
 }
 
 /// A usage plan key that does not exist: under `ApiKeySourceType: AUTHORIZER` API Gateway answers it with 403.
@@ -52,9 +52,9 @@ struct Statement {
 pub(crate) fn render(decision: &Decision, event: &Event) -> Result<AuthorizerResponse, AuthorizerError> {
     let status = decision.verdict.as_ref().err().map_or(200, faregate_domain::denial::Denial::status);
     let (effect, usage_identifier_key) = match (decision.refusals, status) {
-        (_, 200) | (Refusals::Backend, _) => ("Allow", None),
+        (_, 200) | (Refusals::Backend, _) => ("Allow", Some(admitted_key(&event.stage_arn))),
         (Refusals::Gateway, 401) => return Err(AuthorizerError::Unauthorized),
-        (Refusals::Gateway, 402 | 403) => ("Allow", Some(REFUSED_KEY)),
+        (Refusals::Gateway, 402 | 403) => ("Allow", Some(REFUSED_KEY.to_owned())),
         (Refusals::Gateway, _) => ("Deny", None),
     };
     let principal = decision.principal.as_ref();
@@ -67,6 +67,14 @@ pub(crate) fn render(decision: &Decision, event: &Event) -> Result<AuthorizerRes
         context: context(decision, status, &event.request.request_id),
         usage_identifier_key,
     })
+}
+
+/// The usage plan key of every request that goes on: methods behind the gate require one, since only then is a request
+/// with [`REFUSED_KEY`] refused. The template makes it; no caller can send it, and key values are unique per region,
+/// so the API's id is in it.
+fn admitted_key(stage_arn: &str) -> String {
+    let api = stage_arn.rsplit(':').next().and_then(|rest| rest.split('/').next()).unwrap_or_default();
+    format!("faregate-admitted-{api}")
 }
 
 fn context(decision: &Decision, status: u16, request_id: &str) -> BTreeMap<&'static str, String> {
@@ -103,4 +111,16 @@ fn context(decision: &Decision, status: u16, request_id: &str) -> BTreeMap<&'sta
             decision.standing.as_ref().map(|standing| standing.state_field(decision.now)).unwrap_or_default(),
         ),
     ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_key_of_admitted_requests_is_the_one_that_the_template_makes() {
+        let arn = "arn:aws:execute-api:us-east-1:123456789012:a1b2c3d4e5/live";
+        assert_eq!(admitted_key(arn), "faregate-admitted-a1b2c3d4e5");
+        assert!(include_str!("../../../template.yaml").contains("Value: !Sub faregate-admitted-${Api}"));
+    }
 }

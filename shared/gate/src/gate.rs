@@ -222,7 +222,7 @@ impl Gate {
                 Ok(next) => next,
                 Err(Denial::InvalidApiKey) if !has_fresh_pepper => {
                     has_fresh_pepper = true;
-                    match self.reproved(attempt, claim).await? {
+                    match self.reproved(claim, attempt.now).await? {
                         Some(proof) => {
                             attempt.proof = proof;
                             continue;
@@ -298,11 +298,11 @@ impl Gate {
     }
 
     /// The proof under a pepper read anew, if it differs: a rotation may just have happened.
-    async fn reproved(&self, attempt: &Attempt, claim: &Claim) -> Result<Option<Proof>, GateError> {
+    pub(crate) async fn reproved(&self, claim: &Claim, now: Timestamp) -> Result<Option<Proof>, GateError> {
         let Some(key) = &claim.key else { return Ok(None) };
-        let pepper = self.services.secrets.find_fresh(SecretName::Pepper, attempt.now).await?;
+        let pepper = self.services.secrets.find_fresh(SecretName::Pepper, now).await?;
         let proof = Proof::Key(hashes(key, &pepper));
-        Ok((proof != attempt.proof).then_some(proof))
+        Ok((proof != claim.proof).then_some(proof))
     }
 
     /// A closed environment is told to holders of a live key only, so the key is looked up first; nothing is counted.

@@ -197,5 +197,18 @@ async fn a_rotated_pepper_ends_no_key() {
     }
     // An instance that read its pepper before the rotation reads it again before it turns a new key away.
     bundle.clock.advance_ms(15_000);
+    assert_eq!(bundle.delete("/v1/api-keys/self", &new).await.status, 204);
+}
+
+#[tokio::test]
+async fn an_instance_that_missed_a_rotation_learns_of_it_at_the_gate() {
+    let bundle = Bundle::new().await;
+    let (session, _, _) = bundle.key_of_newcomer(json!({"name": "old"})).await;
+    let file = bundle.secrets_file();
+    let mut secrets: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
+    secrets["pepper"] = json!({"current": "e".repeat(64), "previous": "a".repeat(64)});
+    std::fs::write(&file, secrets.to_string()).unwrap();
+    let (_, new) = bundle.restarted().key(&session, json!({"name": "new"})).await;
+    bundle.clock.advance_ms(15_000);
     assert_eq!(bundle.knock(&new, "GET", "/demo/free").await.status, 200);
 }

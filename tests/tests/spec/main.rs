@@ -1,6 +1,11 @@
 //! The specification: who knocks, what they ask, what comes back.
 
-#![expect(clippy::as_conversions, clippy::panic, clippy::unwrap_used, reason = "what does not work in a test fails the test")]
+#![expect(
+    clippy::as_conversions,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "what does not work in a test fails the test"
+)]
 
 mod differential;
 mod faults;

@@ -294,3 +294,19 @@ async fn money_that_was_spent_since_is_not_taken_back() {
     assert!(!store.amend_key(&account(), &key_id(5), &amendment).await.unwrap());
     assert_eq!((purse(&store, 5).await.balance, wallet(&store, 5).await.available), (usd(49), usd(1_000)));
 }
+
+#[tokio::test]
+async fn a_grant_that_arrived_since_is_not_absorbed_again() {
+    let store = table(1_000).await;
+    insert(&store, 5, 9, None, 0).await;
+    let grant = Grant { amount: usd(40), seq: 1 };
+    assert!(store.debit_wallet(&project(), &CellId::Key(key_id(5)), &grant).await.unwrap());
+    let recall = Recall::under(usd(500), &purse(&store, 5).await, &wallet(&store, 5).await);
+    for (attribute, value) in [("bal", 40), ("gt", 40), ("gs", 1)] {
+        set(&store, 5, attribute, value).await;
+    }
+    let budget = BudgetChange { old: None, new: Some(usd(500)), recall: Some((project(), recall)) };
+    let amendment = KeyAmendment { budget: Some(budget), ..KeyAmendment::default() };
+    assert!(!store.amend_key(&account(), &key_id(5), &amendment).await.unwrap());
+    assert_eq!((purse(&store, 5).await.balance, wallet(&store, 5).await.available), (usd(40), usd(960)));
+}

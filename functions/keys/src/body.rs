@@ -1,0 +1,111 @@
+//! The bodies of key management, as callers write them.
+
+use std::fmt;
+
+use faregate_domain::policy::LimitsPatch;
+use faregate_edge::input::{Object, Usd, present};
+use serde::{
+    Deserialize, Deserializer,
+    de::{SeqAccess, Visitor},
+};
+
+/// `POST /v1/api-keys`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CreateBody {
+    pub(crate) name: String,
+    #[serde(default, deserialize_with = "present")]
+    pub(crate) project_id: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    pub(crate) environment: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    pub(crate) scopes: Option<ScopesBody>,
+    #[serde(default, deserialize_with = "present")]
+    pub(crate) allowlist: Option<Nullable<Vec<String>>>,
+    #[serde(default, deserialize_with = "present")]
+    pub(crate) budget_usd: Option<Nullable<Usd>>,
+    #[serde(default, deserialize_with = "present")]
+    pub(crate) expires_at: Option<Nullable<String>>,
+    #[serde(default, deserialize_with = "present")]
+    pub(crate) limits: Option<Object<LimitsBody>>,
+}
+
+/// `PATCH /v1/api-keys/{id}`: what is absent stays, `null` removes where something can be removed.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ChangeBody {
+    #[serde(default, deserialize_with = "present")]
+    pub(crate) name: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    pub(crate) scopes: Option<ScopesBody>,
+    #[serde(default, deserialize_with = "present")]
+    pub(crate) allowlist: Option<Nullable<Vec<String>>>,
+    #[serde(default, deserialize_with = "present")]
+    pub(crate) limits: Option<Object<LimitsBody>>,
+    #[serde(default, deserialize_with = "present")]
+    pub(crate) budget_usd: Option<Nullable<Usd>>,
+    #[serde(default, deserialize_with = "present")]
+    pub(crate) expires_at: Option<Nullable<String>>,
+    #[serde(default, deserialize_with = "present")]
+    pub(crate) frozen: Option<bool>,
+}
+
+/// A value, or `null` where nothing is wanted.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Nullable<T>(pub(crate) Option<T>);
+
+/// `limits`: each optional.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LimitsBody {
+    #[serde(default, deserialize_with = "present")]
+    per_minute: Option<u32>,
+    #[serde(default, deserialize_with = "present")]
+    burst: Option<u32>,
+    #[serde(default, deserialize_with = "present")]
+    per_day: Option<u64>,
+    #[serde(default, deserialize_with = "present")]
+    concurrent: Option<u32>,
+}
+
+impl From<LimitsBody> for LimitsPatch {
+    fn from(body: LimitsBody) -> Self {
+        let LimitsBody { per_minute, burst, per_day, concurrent } = body;
+        Self { per_minute, burst, per_day, concurrent }
+    }
+}
+
+/// `scopes`: a list, a comma-separated text, or a preset's name.
+#[derive(Debug)]
+pub(crate) enum ScopesBody {
+    /// `["demo:read"]`
+    List(Vec<String>),
+    /// `"demo:read,demo:write"` or `"read-only"`
+    Text(String),
+}
+
+impl<'de> Deserialize<'de> for ScopesBody {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ListOrText;
+        impl<'de> Visitor<'de> for ListOrText {
+            type Value = ScopesBody;
+
+            fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                out.write_str("a list of scopes, a comma-separated text or a preset's name")
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<ScopesBody, E> {
+                Ok(ScopesBody::Text(text.to_owned()))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<ScopesBody, A::Error> {
+                let mut texts = Vec::new();
+                while let Some(text) = list.next_element()? {
+                    texts.push(text);
+                }
+                Ok(ScopesBody::List(texts))
+            }
+        }
+        deserializer.deserialize_any(ListOrText)
+    }
+}

@@ -1,0 +1,200 @@
+//! `POST /v1/api-keys`
+
+use faregate_domain::{
+    cell::{Cell, Counters, Owner, Purse, Status, StoredProof},
+    delegation::{Overreach, Wish},
+    denial::Denial,
+    id::ProjectId,
+    key::{ApiKey, KeyHash},
+    money::MicroUsd,
+    origin::Allowlist,
+    policy::{Environment, Limits, Plan},
+    scope::GrantSet,
+    time::Timestamp,
+};
+use faregate_edge::{entropy, input, problem::Problem, secrets::SecretName};
+use faregate_gate::{Caller, refusal};
+use faregate_store::{KeyDescription, KeyInsertion, NewKey};
+use lambda_http::{Body, Request, Response};
+
+use crate::{
+    App, Data, Failure, Refusal, answer, body::CreateBody, field, find::authority, replay::Ticket, view::KeyView,
+};
+
+impl App {
+    pub(crate) async fn create(&self, request: &Request) -> Result<Response<Body>, Refusal> {
+        let now = self.services().clock.now();
+        let caller = self.authenticate(request).await?;
+        let ticket = Ticket::of(request, &caller.id)?;
+        for _ in 0..MAX_ATTEMPTS {
+            if let Some(ticket) = &ticket
+                && let Some(first) = self.replay(ticket, now).await?
+            {
+                return Ok(first);
+            }
+            let draft = self.draft(&caller, input::json(request)?, now).await?;
+            if let Some(answer) = self.insert(&caller, &draft, ticket.as_ref(), now).await? {
+                return Ok(answer);
+            }
+        }
+        Err(Failure::Contended { item: "record of the request" }.into())
+    }
+
+    /// Checks what is asked for against form, plan and the caller's own rights.
+    async fn draft(&self, caller: &Caller, body: CreateBody, now: Timestamp) -> Result<Draft<'_>, Refusal> {
+        let policy = &self.services().config.policy;
+        let authority = authority(caller);
+        let name = field::name(body.name)?;
+        let environment = self.environment(caller, body.environment.as_deref())?;
+        let expires_at = match &body.expires_at {
+            Some(end) => field::expiry(end.0.as_deref(), now)?,
+            None => caller.key().and_then(|cell| cell.expires_at),
+        };
+        let allowlist = match body.allowlist {
+            Some(list) => field::allowlist(list.0)?,
+            None => caller.key().and_then(|cell| cell.allowlist.clone()),
+        };
+        let budget = match body.budget_usd {
+            Some(budget) => budget.0.map(|budget| budget.0),
+            None => caller.key().and_then(|cell| cell.purse.budget),
+        };
+        let grants = match &body.scopes {
+            Some(scopes) => field::grants(scopes, policy)?,
+            None => policy.default_grants().clone(),
+        };
+        let plan = self.plan(caller).await?;
+        if plan.max_keys == 0 {
+            return Err(refusal::problem(&Denial::PlanRequired, now).into());
+        }
+        let base = environment.limits.held_under(&plan.ceiling);
+        let base = caller.key().map_or(base, |cell| base.held_under(&cell.limits));
+        let patch = body.limits.map(|limits| limits.0.into()).unwrap_or_default();
+        let limits = field::limits(base, patch, &plan.ceiling)?;
+        let owner = self.owner(caller, body.project_id.as_deref(), environment).await?;
+        let wish = Wish {
+            grants: Some(grants.clone()),
+            allowlist: Some(allowlist.clone().into()),
+            limits: Some(limits),
+            expires_at: Some(expires_at.into()),
+            budget: Some(budget.into()),
+        };
+        authority.permit(&wish, policy)?;
+        Ok(Draft { name, environment, max_keys: plan.max_keys, owner, grants, allowlist, limits, expires_at, budget })
+    }
+
+    /// Mints the key and inserts it; `None` when an equal request was faster.
+    async fn insert(
+        &self,
+        caller: &Caller,
+        draft: &Draft<'_>,
+        ticket: Option<&Ticket>,
+        now: Timestamp,
+    ) -> Result<Option<Response<Body>>, Refusal> {
+        let secrets = &self.services().secrets;
+        let tag = secrets.find(SecretName::Tag, now).await?;
+        let pepper = secrets.find(SecretName::Pepper, now).await?;
+        let key = ApiKey::mint(&draft.environment.prefix, &tag.current, &mut entropy::fill);
+        let cell = draft.cell(key.hash(&pepper.current));
+        let description = KeyDescription {
+            id: key.id(),
+            account: caller.account.clone(),
+            name: draft.name.clone(),
+            prefix: key.display_prefix().to_owned(),
+            project: cell.owner.project.clone(),
+            environment: cell.owner.environment.clone(),
+            created_at: now,
+            creator: caller.id.clone(),
+        };
+        let view = KeyView::of(&description, &cell, now).with_key(key.reveal());
+        let text = serde_json::to_string(&Data { data: view })?;
+        let record = match ticket {
+            Some(ticket) => Some(self.record(ticket, &text, now).await?),
+            None => None,
+        };
+        let new =
+            NewKey { description: &description, cell: &cell, max_keys: draft.max_keys, record: record.as_ref(), now };
+        match self.services().store.insert_key(&new).await? {
+            KeyInsertion::Inserted => {
+                tracing::info!(account = %caller.account, key = %description.id, "key created");
+                answer(201, text).map(Some)
+            }
+            KeyInsertion::Recorded => Ok(None),
+            KeyInsertion::Full => {
+                let detail = "The account has as many keys as its plan allows; revoke one first.";
+                Err(Problem::new(403, "plan_required", detail).with_member("max_keys", draft.max_keys).into())
+            }
+        }
+    }
+
+    /// The caller's plan.
+    pub(crate) async fn plan(&self, caller: &Caller) -> Result<&Plan, Refusal> {
+        let account = self.services().store.find_account(&caller.account).await?;
+        let account = account.ok_or(Failure::Missing { item: "account" })?;
+        let plan = self.services().config.policy.find_plan(&account.plan);
+        plan.ok_or_else(|| Failure::NoSuchPlan { plan: account.plan }.into())
+    }
+
+    fn environment(&self, caller: &Caller, name: Option<&str>) -> Result<&Environment, Refusal> {
+        let policy = &self.services().config.policy;
+        let own = caller.key().map(|cell| cell.owner.environment.as_str());
+        let Some(name) = name.or(own) else { return Ok(policy.default_environment()) };
+        let environment = policy
+            .find_environment(name)
+            .ok_or_else(|| Problem::invalid_field("environment", "is no environment of this API"))?;
+        if own.is_some_and(|own| own != name) {
+            return Err(Overreach::Environment.into());
+        }
+        Ok(environment)
+    }
+
+    /// Whom the new key acts for: the caller's own project unless another of the account is named.
+    async fn owner(&self, caller: &Caller, project: Option<&str>, environment: &Environment) -> Result<Owner, Refusal> {
+        let own = &caller.cell.owner;
+        let mut owner = Owner { environment: environment.name.clone(), ..own.clone() };
+        let Some(text) = project else { return Ok(owner) };
+        let id = ProjectId::parse(text).map_err(|_| Problem::not_found())?;
+        if id == own.project {
+            return Ok(owner);
+        }
+        if !authority(caller).reaches(&id, &environment.name) {
+            return Err(Problem::not_found().into());
+        }
+        let found = self.services().store.find_project(&caller.account, &id).await?;
+        let found = found.ok_or_else(Problem::not_found)?;
+        owner.gallery = if found.is_isolated { id.to_string() } else { caller.account.to_string() };
+        owner.project = id;
+        Ok(owner)
+    }
+}
+
+/// A key that may be made, all but its text.
+struct Draft<'p> {
+    name: String,
+    environment: &'p Environment,
+    max_keys: u32,
+    owner: Owner,
+    grants: GrantSet,
+    allowlist: Option<Allowlist>,
+    limits: Limits,
+    expires_at: Option<Timestamp>,
+    budget: Option<MicroUsd>,
+}
+
+impl Draft<'_> {
+    /// The cell of the key with that hash; its money comes from the project once it is needed.
+    fn cell(&self, hash: KeyHash) -> Cell {
+        Cell {
+            owner: self.owner.clone(),
+            status: Status::Active,
+            proof: StoredProof::Key(hash),
+            expires_at: self.expires_at,
+            grants: self.grants.clone(),
+            allowlist: self.allowlist.clone(),
+            limits: self.limits,
+            purse: Purse { balance: MicroUsd::ZERO, granted: MicroUsd::ZERO, grant_seq: 0, budget: self.budget },
+            counters: Counters::default(),
+        }
+    }
+}
+
+const MAX_ATTEMPTS: u32 = 4;

@@ -1,0 +1,80 @@
+//! From what callers write to what the domain means; each mistake names its field and never repeats its value.
+
+use faregate_domain::{
+    idempotency::IdempotencyKey,
+    origin::{Allowlist, AllowlistEntry},
+    policy::{Limits, LimitsPatch, Policy, environment::InvalidLimits},
+    scope::{Grant, GrantSet},
+    time::Timestamp,
+};
+use faregate_edge::problem::Problem;
+use lambda_http::http::HeaderMap;
+
+use crate::body::ScopesBody;
+
+/// A name of 1 to 100 characters, none of them a control character.
+pub(crate) fn name(text: String) -> Result<String, Problem> {
+    let is_name = (1..=MAX_NAME_CHARS).contains(&text.chars().count()) && !text.chars().any(char::is_control);
+    if is_name {
+        Ok(text)
+    } else {
+        Err(Problem::invalid_field("name", "must have 1 to 100 characters and no control characters"))
+    }
+}
+
+/// Scopes of the policy's catalogue, or wildcards that cover some of it.
+pub(crate) fn grants(body: &ScopesBody, policy: &Policy) -> Result<GrantSet, Problem> {
+    let texts: Vec<&str> = match body {
+        ScopesBody::List(texts) => texts.iter().map(String::as_str).collect(),
+        ScopesBody::Text(text) => match policy.find_preset(text) {
+            Some(preset) => return Ok(preset.clone()),
+            None => text.split(',').map(str::trim).collect(),
+        },
+    };
+    let read = |text: &&str| Grant::parse(text).ok().filter(|grant| policy.is_known_grant(grant));
+    let grants: Option<Vec<Grant>> = texts.iter().map(read).collect();
+    let grants =
+        grants.ok_or_else(|| Problem::invalid_field("scopes", "names a scope or preset that does not exist"))?;
+    GrantSet::new(grants).map_err(|_| Problem::invalid_field("scopes", "must name 1 to 24 scopes"))
+}
+
+/// An allowlist; an empty one is none.
+pub(crate) fn allowlist(texts: Option<Vec<String>>) -> Result<Option<Allowlist>, Problem> {
+    let entries: Result<Vec<_>, _> = texts.unwrap_or_default().iter().map(|text| AllowlistEntry::parse(text)).collect();
+    let entries = entries.map_err(|_| {
+        Problem::invalid_field("allowlist", "each entry must be [scheme://]host[:port], where the host may be *.parent")
+    })?;
+    Allowlist::new(entries).map_err(|_| Problem::invalid_field("allowlist", "must have at most 16 entries"))
+}
+
+/// An end in the future, in whole seconds.
+pub(crate) fn expiry(text: Option<&str>, now: Timestamp) -> Result<Option<Timestamp>, Problem> {
+    let Some(text) = text else { return Ok(None) };
+    let end = Timestamp::parse_rfc3339(text)
+        .map_err(|_| Problem::invalid_field("expires_at", "must be an RFC 3339 time between 1970 and 9999"))?;
+    let end = Timestamp::from_epoch_s(end.epoch_s());
+    if end > now { Ok(Some(end)) } else { Err(Problem::invalid_field("expires_at", "must be in the future")) }
+}
+
+/// Limits with some of them replaced, within the plan.
+pub(crate) fn limits(old: Limits, patch: LimitsPatch, ceiling: &Limits) -> Result<Limits, Problem> {
+    let field = |limit: InvalidLimits| format!("limits.{}", limit.field());
+    let limits = old.patched(patch).map_err(|error| Problem::invalid_field(&field(error), &error.to_string()))?;
+    match limits.exceeded(ceiling) {
+        None => Ok(limits),
+        Some(limit) => Err(Problem::invalid_field(&field(limit), "must not exceed the plan's limit")),
+    }
+}
+
+/// The `Idempotency-Key` header, if there is one.
+pub(crate) fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Problem> {
+    let mut values = headers.get_all("idempotency-key").iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    if values.next().is_some() {
+        return Err(Problem::invalid_field("Idempotency-Key", "is given twice"));
+    }
+    let key = IdempotencyKey::parse(value.as_bytes());
+    key.map(Some).map_err(|error| Problem::invalid_field("Idempotency-Key", &error.to_string()))
+}
+
+const MAX_NAME_CHARS: usize = 100;

@@ -1,0 +1,73 @@
+//! `DELETE /v1/api-keys/{id}` and `DELETE /v1/api-keys/self`
+
+use std::time::Duration;
+
+use faregate_domain::{
+    cell::{Cell, CellId},
+    id::{AccountId, KeyId},
+    recall::Recall,
+};
+use faregate_edge::{input, problem::Problem};
+use lambda_http::{Body, Request, Response};
+
+use crate::{App, Failure, Refusal};
+
+impl App {
+    /// Ends a key; ending it again finishes what an earlier attempt left undone.
+    pub(crate) async fn revoke(&self, request: &Request, id: &str) -> Result<Response<Body>, Refusal> {
+        let caller = self.authenticate(request).await?;
+        let (description, _) = self.find(&caller, id).await?;
+        let cell = self.end(&caller.account, &description.id).await?;
+        self.clear(&caller.account, &description.id, cell).await?;
+        no_content()
+    }
+
+    /// Ends the key that asks for it. It cannot ask again, so what fails after its end is left to its account's owner.
+    pub(crate) async fn revoke_own(&self, request: &Request) -> Result<Response<Body>, Refusal> {
+        let caller = self.gate.authenticate_self(request.method(), request.headers()).await?;
+        let CellId::Key(id) = &caller.id else { return Err(Problem::not_found().into()) };
+        let cell = self.end(&caller.account, id).await?;
+        if let Err(failure) = self.clear(&caller.account, id, cell).await {
+            let request_id = input::request_id(request);
+            tracing::error!(request_id, account = %caller.account, key = %id, %failure, "a revoked key is not cleared");
+        }
+        no_content()
+    }
+
+    /// From here on every request with the key is refused.
+    async fn end(&self, account: &AccountId, id: &KeyId) -> Result<Cell, Refusal> {
+        let cell = self.services().store.revoke_key(account, id).await?;
+        let cell = cell.ok_or(Failure::Missing { item: "key's cell" })?;
+        tracing::info!(%account, key = %id, "key revoked");
+        Ok(cell)
+    }
+
+    /// Gives up the key's place and returns its money, each of which may be repeated.
+    async fn clear(&self, account: &AccountId, id: &KeyId, mut cell: Cell) -> Result<(), Failure> {
+        let store = &self.services().store;
+        store.release_key(account, id).await?;
+        let child = CellId::Key(id.clone());
+        let project = cell.owner.project.clone();
+        for attempt in 1..=MAX_ATTEMPTS {
+            if Recall::is_done(&cell.purse) {
+                return Ok(());
+            }
+            let wallet = store.find_wallet(&project, &child).await?;
+            let wallet = wallet.ok_or(Failure::Missing { item: "project's wallet" })?;
+            if store.recall_money(&project, id, &Recall::all(&cell.purse, &wallet)).await? {
+                return Ok(());
+            }
+            // A grant was still on its way, or another request ends the same key.
+            tokio::time::sleep(PAUSE * attempt).await;
+            cell = store.find_cell(&child).await?.ok_or(Failure::Missing { item: "key's cell" })?;
+        }
+        Err(Failure::Contended { item: "project's wallet" })
+    }
+}
+
+fn no_content() -> Result<Response<Body>, Refusal> {
+    Ok(Response::builder().status(204).header("cache-control", "no-store").body(Body::Empty)?)
+}
+
+const MAX_ATTEMPTS: u32 = 8;
+const PAUSE: Duration = Duration::from_millis(5);

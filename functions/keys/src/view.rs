@@ -1,0 +1,107 @@
+//! A key as its owner sees it.
+
+use faregate_domain::{
+    amendment::used_in,
+    cell::{Cell, Status},
+    origin::{Allowlist, AllowlistEntry},
+    row::Row,
+    scope::Grant,
+    time::Timestamp,
+};
+use faregate_edge::input::Usd;
+use faregate_store::KeyDescription;
+use serde::Serialize;
+
+/// One key in an answer. Its text has a place of its own, so that nothing else can put it there.
+#[derive(Serialize)]
+pub(crate) struct KeyView<'k> {
+    id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<&'k str>,
+    key_prefix: &'k str,
+    name: &'k str,
+    project_id: String,
+    environment: &'k str,
+    scopes: Vec<&'k str>,
+    allowlist: Vec<&'k str>,
+    budget_usd: Option<Usd>,
+    expires_at: Option<String>,
+    created_at: String,
+    status: &'static str,
+    limits: LimitsView,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    usage: Option<UsageView>,
+}
+
+#[derive(Serialize)]
+struct LimitsView {
+    per_minute: u32,
+    burst: u32,
+    per_day: u64,
+    concurrent: u32,
+}
+
+#[derive(Serialize)]
+struct UsageView {
+    today: u64,
+    this_minute: u64,
+    remaining_budget_usd: Option<Usd>,
+    spent_usd: Usd,
+    last_used_at: Option<String>,
+}
+
+impl<'k> KeyView<'k> {
+    pub(crate) fn of(description: &'k KeyDescription, cell: &'k Cell, now: Timestamp) -> Self {
+        let limits = LimitsView {
+            per_minute: cell.limits.per_minute.limit(),
+            burst: cell.limits.per_minute.burst(),
+            per_day: cell.limits.per_day,
+            concurrent: cell.limits.concurrent,
+        };
+        Self {
+            id: description.id.to_string(),
+            key: None,
+            key_prefix: &description.prefix,
+            name: &description.name,
+            project_id: description.project.to_string(),
+            environment: &description.environment,
+            scopes: cell.grants.iter().map(Grant::as_str).collect(),
+            allowlist: cell.allowlist.iter().flat_map(Allowlist::iter).map(AllowlistEntry::as_str).collect(),
+            budget_usd: cell.purse.budget.map(Usd),
+            expires_at: cell.expires_at.map(|end| end.to_string()),
+            created_at: description.created_at.to_string(),
+            status: status(cell, now),
+            limits,
+            usage: None,
+        }
+    }
+
+    /// The same with what was used.
+    pub(crate) fn with_usage(mut self, cell: &Cell, now: Timestamp) -> Self {
+        let minute = cell.counters.window.map_or(now.minute(), |window| window.max(now.minute()));
+        let last_row = cell.counters.last_row.as_deref().and_then(|row| Row::parse(row).ok());
+        self.usage = Some(UsageView {
+            today: cell.counters.days.get(&minute.day()).copied().unwrap_or(0),
+            this_minute: used_in(cell, minute),
+            remaining_budget_usd: cell.purse.budget.map(|budget| Usd(budget.minus(cell.purse.spent()))),
+            spent_usd: Usd(cell.purse.spent()),
+            last_used_at: last_row.map(|row| row.at.to_string()),
+        });
+        self
+    }
+
+    /// The same with the key itself, for the one answer that shows it.
+    pub(crate) fn with_key(mut self, key: &'k str) -> Self {
+        self.key = Some(key);
+        self
+    }
+}
+
+fn status(cell: &Cell, now: Timestamp) -> &'static str {
+    match cell.status {
+        Status::Revoked => "revoked",
+        _ if cell.expires_at.is_some_and(|end| end <= now) => "expired",
+        Status::Frozen => "frozen",
+        Status::Active => "active",
+    }
+}
