@@ -1,0 +1,55 @@
+//! The functions of the bundle, as the gateway calls them.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use faregate_gate::Services;
+
+use crate::{
+    invoke::{Function, Functions, Handler, http_handler},
+    routes::Routes,
+    start::StartError,
+};
+
+/// The functions in this process, on the same services.
+///
+/// # Errors
+/// [`StartError::Function`] names the one that does not start.
+pub(crate) fn functions(services: &Services) -> Result<Functions, StartError> {
+    let failed =
+        |function, reason: &dyn std::fmt::Display| StartError::Function { function, reason: reason.to_string() };
+    let nonce = faregate_nonce::App::new(services.clone()).map_err(|error| failed("nonce", &error))?;
+    let verify = faregate_verify::App::new(services.clone()).map_err(|error| failed("verify", &error))?;
+    let keys = faregate_keys::App::new(services.clone());
+    let authorizer = faregate_authorizer::App::new(services.clone());
+    let authorizer: Handler = Arc::new(move |event| {
+        let authorizer = authorizer.clone();
+        Box::pin(async move { authorizer.handle(event).await.map_err(|error| error.to_string()) })
+    });
+    Ok(Functions::InProcess(BTreeMap::from([
+        (Function::Nonce, over_http!(nonce)),
+        (Function::Verify, over_http!(verify)),
+        (Function::Keys, over_http!(keys)),
+        (Function::Authorizer, authorizer),
+    ])))
+}
+
+/// The paths that the functions serve.
+pub(crate) fn routes() -> Routes {
+    Routes::new(&[
+        (Function::Nonce, faregate_nonce::ROUTES),
+        (Function::Verify, faregate_verify::ROUTES),
+        (Function::Keys, faregate_keys::ROUTES),
+    ])
+}
+
+/// A closure over a clone of the app for each call, because the answer may outlive the caller.
+macro_rules! over_http {
+    ($app:expr) => {{
+        let app = $app;
+        http_handler(move |request| {
+            let app = app.clone();
+            async move { app.handle(request).await }
+        })
+    }};
+}
+use over_http;

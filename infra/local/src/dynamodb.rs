@@ -1,0 +1,112 @@
+//! The embedded DynamoDB: an own HTTP server on loopback, as real as the SDK needs it.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use dynoxide::Database;
+use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
+
+/// A DynamoDB that runs in this process and is reached over HTTP.
+#[derive(Debug)]
+pub(crate) struct DynamoDb {
+    address: SocketAddr,
+    stop: oneshot::Sender<()>,
+    server: JoinHandle<Result<(), String>>,
+}
+
+impl DynamoDb {
+    /// Opens the database, in a file or in memory, and serves it at `listen`.
+    ///
+    /// # Errors
+    /// [`DynamoDbError`] when the file is no database or the address cannot be served.
+    pub(crate) async fn start(file: Option<PathBuf>, listen: &str) -> Result<Self, DynamoDbError> {
+        let address = |source| DynamoDbError::Listen { address: listen.to_owned(), source };
+        let listener = TcpListener::bind(listen).await.map_err(address)?;
+        let bound = listener.local_addr().map_err(address)?;
+        if !bound.ip().is_loopback() {
+            return Err(DynamoDbError::NotLoopback(listen.to_owned()));
+        }
+        let database = open(file)?;
+        let (stop, stopped) = oneshot::channel();
+        let server = dynoxide::server::serve_with_shutdown(listener, database, async {
+            // A sender that is gone stops the server as well.
+            let _ = stopped.await;
+        });
+        Ok(Self { address: bound, stop, server: tokio::spawn(server) })
+    }
+
+    /// Where the SDK reaches it.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Lets running calls end, for at most [`GRACE`].
+    pub(crate) async fn stop(self) {
+        let _ = self.stop.send(());
+        match tokio::time::timeout(GRACE, self.server).await {
+            Ok(Ok(Ok(()))) => {}
+            other => tracing::warn!(?other, "the embedded dynamodb did not stop in order"),
+        }
+    }
+}
+
+fn open(file: Option<PathBuf>) -> Result<Database, DynamoDbError> {
+    match file {
+        None => Database::memory().map_err(|error| DynamoDbError::Open("memory".into(), error.to_string())),
+        Some(path) => {
+            let text = path.to_str().ok_or_else(|| DynamoDbError::Open(path.clone(), "not a utf-8 path".into()))?;
+            Database::new(text).map_err(|error| DynamoDbError::Open(path.clone(), error.to_string()))
+        }
+    }
+}
+
+/// Why the embedded DynamoDB does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum DynamoDbError {
+    /// The address is taken, malformed or not of this machine.
+    #[error("the embedded dynamodb cannot listen on {address}: {source}")]
+    Listen {
+        /// The wanted address.
+        address: String,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The embedded database asks for no password, so that only this machine may reach it.
+    #[error("the embedded dynamodb has no password and listens on loopback only, not on {0}")]
+    NotLoopback(String),
+    /// The file cannot be read, or is no database.
+    #[error("{}: {}", .0.display(), .1)]
+    Open(PathBuf, String),
+}
+
+const GRACE: Duration = Duration::from_secs(2);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_cannot_be_served_is_named() {
+        let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = taken.local_addr().unwrap().to_string();
+        let error = DynamoDb::start(None, &address).await.unwrap_err();
+        assert!(error.to_string().contains(&address), "{error}");
+        let error = DynamoDb::start(None, "0.0.0.0:0").await.unwrap_err();
+        assert!(matches!(error, DynamoDbError::NotLoopback(_)));
+        let folder = tempfile::tempdir().unwrap();
+        let error = DynamoDb::start(Some(folder.path().join("no/such/store.db")), "127.0.0.1:0").await.unwrap_err();
+        assert!(matches!(error, DynamoDbError::Open(..)), "{error}");
+        let junk = folder.path().join("junk.db");
+        std::fs::write(&junk, "this is no database, however long one looks at it".repeat(100)).unwrap();
+        let error = DynamoDb::start(Some(junk), "127.0.0.1:0").await.unwrap_err();
+        assert!(matches!(error, DynamoDbError::Open(..)), "{error}");
+    }
+
+    #[tokio::test]
+    async fn it_stops_in_order() {
+        let dynamodb = DynamoDb::start(None, "127.0.0.1:0").await.unwrap();
+        let address = dynamodb.address;
+        assert!(dynamodb.url().starts_with("http://127.0.0.1:"));
+        dynamodb.stop().await;
+        TcpListener::bind(address).await.unwrap();
+    }
+}

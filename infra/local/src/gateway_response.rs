@@ -1,0 +1,74 @@
+//! Gateway responses: what API Gateway answers itself when the backend is not called.
+
+use faregate_edge::problem::Problem;
+use hyper::StatusCode;
+
+use crate::{
+    answer::{self, Answer},
+    layer,
+    outcome::Context,
+};
+
+/// `UNAUTHORIZED`: the authorizer's context is lost, so the body is always the same.
+pub(crate) fn unauthorized(request_id: &str) -> Answer {
+    let problem = Problem::new(401, "invalid_api_key", "The credential is missing or not valid.");
+    answer::problem(&problem.with_header("www-authenticate", "Bearer realm=\"faregate\""), request_id)
+}
+
+/// `INVALID_API_KEY`: always 403; the true status stands in the body.
+pub(crate) fn invalid_api_key(context: &Context, request_id: &str) -> Answer {
+    from_context(StatusCode::FORBIDDEN, context, request_id)
+}
+
+/// `ACCESS_DENIED`: always 429; the true status stands in the body.
+///
+/// A path that the policy does not name is no resource of a deployed API: its authorizer is never asked, and the
+/// answer is `MISSING_AUTHENTICATION_TOKEN`, which is set to 404.
+pub(crate) fn access_denied(context: &Context, request_id: &str) -> Answer {
+    let is_resource = context.text("code") != "unknown_route";
+    from_context(if is_resource { StatusCode::TOO_MANY_REQUESTS } else { StatusCode::NOT_FOUND }, context, request_id)
+}
+
+/// `AUTHORIZER_FAILURE`: the gate is closed and says so.
+pub(crate) fn failure(request_id: &str) -> Answer {
+    let detail = "The gate cannot decide right now; try again.";
+    let problem = Problem::new(503, "gate_unavailable", detail).with_header("retry-after", "1");
+    answer::problem(&problem, request_id)
+}
+
+/// `INTEGRATION_FAILURE`: what is behind the gateway could not be reached or gave no HTTP answer.
+pub(crate) fn bad_gateway(request_id: &str) -> Answer {
+    let problem = Problem::new(502, "bad_gateway", "The API behind the gate could not be reached.");
+    answer::problem(&problem, request_id)
+}
+
+/// `INTEGRATION_TIMEOUT`: what is behind the gateway took longer than API Gateway waits.
+pub(crate) fn gateway_timeout(request_id: &str) -> Answer {
+    let problem = Problem::new(504, "gateway_timeout", "The API behind the gate did not answer in 29 seconds.");
+    answer::problem(&problem, request_id)
+}
+
+/// A refusal without a problem to show is the authorizer's fault, not the caller's.
+fn from_context(status: StatusCode, context: &Context, request_id: &str) -> Answer {
+    match context.text("problem") {
+        "" => failure(request_id),
+        _ => layer::render(status, context),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_type_has_its_status() {
+        let context = Context::from_pairs(&[("problem", "{}"), ("status", "402"), ("retryAfter", "3")]);
+        assert_eq!(invalid_api_key(&context, "r").status(), 403);
+        let denied = access_denied(&context, "r");
+        assert_eq!((denied.status().as_u16(), &denied.headers()["retry-after"]), (429, &"3".parse().unwrap()));
+        assert_eq!(access_denied(&Context::default(), "r").status(), 503);
+        let unknown = Context::from_pairs(&[("problem", "{}"), ("status", "404"), ("code", "unknown_route")]);
+        assert_eq!(access_denied(&unknown, "r").status(), 404);
+        assert_eq!(unauthorized("r").headers()["www-authenticate"], "Bearer realm=\"faregate\"");
+    }
+}

@@ -1,0 +1,33 @@
+//! The whole bundle on one machine: an API Gateway, a DynamoDB and the functions in one process.
+
+mod answer;
+mod bundle;
+mod call;
+mod client;
+mod data;
+mod demo;
+mod dynamodb;
+mod event;
+mod gateway;
+mod gateway_response;
+mod integration;
+mod invoke;
+mod layer;
+mod log;
+mod options;
+mod outcome;
+mod program;
+mod routes;
+mod secrets;
+mod server;
+mod start;
+mod wallet;
+
+pub use client::{BaseUrl, InvalidBaseUrl};
+pub use data::DataError;
+pub use demo::Demo;
+pub use dynamodb::DynamoDbError;
+pub use options::{Command, Options, WalletCommand};
+pub use program::run;
+pub use start::{Running, StartError, start, start_at};
+pub use wallet::Wallet;

@@ -1,0 +1,131 @@
+//! What the command line and the environment say.
+
+use std::path::PathBuf;
+
+use crate::client::BaseUrl;
+
+/// Faregate: API keys, rate limits and prepaid credit in front of an API, on this machine.
+///
+/// Starts a gateway that does what Amazon API Gateway does, a DynamoDB, and the functions that are deployed on AWS.
+/// A new data folder gets a demo account with credit and a demo key; the key is printed once.
+#[derive(Clone, Debug, clap::Parser)]
+#[command(name = "faregate", version, after_help = EXAMPLE, max_term_width = 100)]
+pub struct Options {
+    /// Where callers reach the gateway; port 0 takes any free one
+    #[arg(long, env = "FAREGATE_LISTEN", value_name = "HOST:PORT", default_value = "127.0.0.1:8080")]
+    pub listen: String,
+
+    /// Keep nothing: the store, the secrets and the demo account end with the program
+    #[arg(long, env = "FAREGATE_MEMORY", value_parser = clap::builder::BoolishValueParser::new())]
+    pub memory: bool,
+
+    /// Folder of the store, the secrets and the development wallet; made on first use
+    #[arg(long, env = "FAREGATE_DATA", value_name = "DIR", default_value = "./.faregate", global = true)]
+    pub data: PathBuf,
+
+    /// Policy file: environments, scopes, routes, prices, plans [default: the one inside the program]
+    #[arg(long, env = "FAREGATE_POLICY", value_name = "FILE")]
+    pub policy: Option<PathBuf>,
+
+    /// Where admitted requests go, http:// or https:// [default: an echo under /demo/]
+    #[arg(long, env = "FAREGATE_UPSTREAM", value_name = "URL")]
+    pub upstream: Option<BaseUrl>,
+
+    /// Call the functions through the Lambda Invoke API at this address, as `cargo lambda watch` serves it
+    #[arg(long, env = "FAREGATE_INVOKE", value_name = "URL")]
+    pub invoke: Option<BaseUrl>,
+
+    /// Where the embedded DynamoDB listens, loopback only [default: any free port; with --invoke 127.0.0.1:8001]
+    #[arg(long, env = "FAREGATE_DYNAMODB", value_name = "HOST:PORT")]
+    pub dynamodb: Option<String>,
+
+    /// Wallet address whose account operates this gate: it grants credit and makes service keys
+    #[arg(long, env = "FAREGATE_OPERATOR", value_name = "ADDRESS")]
+    pub operator: Option<String>,
+
+    /// What to do instead of starting the gateway.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+impl Options {
+    /// A throw-away bundle on any free port: nothing of it is kept, nothing of the environment is read.
+    #[must_use]
+    pub fn throw_away() -> Self {
+        Self {
+            listen: "127.0.0.1:0".into(),
+            memory: true,
+            data: PathBuf::from("./.faregate"),
+            policy: None,
+            upstream: None,
+            invoke: None,
+            dynamodb: None,
+            operator: None,
+            command: None,
+        }
+    }
+
+    /// Where the embedded DynamoDB listens.
+    #[must_use]
+    pub fn dynamodb_address(&self) -> &str {
+        let default = if self.invoke.is_some() { "127.0.0.1:8001" } else { "127.0.0.1:0" };
+        self.dynamodb.as_deref().unwrap_or(default)
+    }
+}
+
+/// What the program can do beside running the gateway.
+#[derive(Clone, Debug, clap::Subcommand)]
+pub enum Command {
+    /// A development wallet, kept in the data folder, for those who have none; never put money on it
+    #[command(subcommand)]
+    Wallet(WalletCommand),
+}
+
+/// What the development wallet can do.
+#[derive(Clone, Copy, Debug, clap::Subcommand)]
+pub enum WalletCommand {
+    /// Print the wallet's address
+    Address,
+    /// Sign the message on standard input by `personal_sign`; one newline at its very end is not part of it
+    Sign,
+}
+
+const EXAMPLE: &str = "\
+Each option can also be set by the variable beside it; FAREGATE_LOG sets the log level (default warn).
+
+Example: put the gate in front of an API on port 3000, with your own routes and prices
+  faregate --upstream http://127.0.0.1:3000 --policy infra/policies/default.yaml";
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory, Parser};
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Options::command().debug_assert();
+    }
+
+    #[test]
+    fn a_bad_option_is_refused_by_name() {
+        for (args, wanted) in [
+            (["faregate", "--upstream", "ftp://a"], "--upstream"),
+            (["faregate", "--invoke", "nowhere"], "--invoke"),
+            (["faregate", "--lisen", "x"], "--lisen"),
+        ] {
+            let text = Options::try_parse_from(args).unwrap_err().to_string();
+            assert!(text.contains(wanted), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_embedded_dynamodb_has_a_known_port_only_where_others_must_find_it() {
+        let alone = Options::throw_away();
+        assert_eq!(alone.dynamodb_address(), "127.0.0.1:0");
+        let watched = Options { invoke: Some("http://127.0.0.1:9000".parse().unwrap()), ..alone.clone() };
+        assert_eq!(watched.dynamodb_address(), "127.0.0.1:8001");
+        let chosen = Options { dynamodb: Some("127.0.0.1:7".into()), ..alone };
+        assert_eq!(chosen.dynamodb_address(), "127.0.0.1:7");
+    }
+}

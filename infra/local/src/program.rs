@@ -1,0 +1,214 @@
+//! The command line: reads options, runs until told to stop, says in one line what is wrong.
+
+use std::{
+    ffi::OsString,
+    io::{Read, Write},
+    process::ExitCode,
+};
+
+use clap::{CommandFactory, FromArgMatches, error::ErrorKind};
+
+use crate::{
+    data::DataError,
+    log,
+    options::{Command, Options, WalletCommand},
+    start::{Running, StartError, start},
+    wallet::Wallet,
+};
+
+/// Runs the program. Exit code 0 after an orderly end, 2 when it cannot do what it was asked to.
+#[must_use]
+pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    match obey(args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure(line)) => {
+            eprintln!("faregate: {line}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn obey(args: impl IntoIterator<Item = OsString>) -> Result<(), Failure> {
+    let matches = Options::command().try_get_matches_from(args);
+    let options = match matches.and_then(|matches| Options::from_arg_matches(&matches)) {
+        Ok(options) => options,
+        Err(error) => return say_or_fail(&error),
+    };
+    log::start().map_err(Failure)?;
+    match options.command {
+        Some(Command::Wallet(command)) => use_wallet(&options, command),
+        None => run_gateway(&options),
+    }
+}
+
+fn run_gateway(options: &Options) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure(format!("no threads: {error}")))?;
+    runtime.block_on(async {
+        let stop = stop_signal()?;
+        let running = start(options.clone()).await?;
+        greet(&running, options).await;
+        stop.await;
+        running.stop().await;
+        Ok(())
+    })
+}
+
+/// Says where the gateway is and, for a fresh store, how to try it.
+async fn greet(running: &Running, options: &Options) {
+    let place = if options.memory { "nothing is kept".to_owned() } else { options.data.display().to_string() };
+    let target = options.upstream.as_ref().map_or("the echo under /demo/".to_owned(), ToString::to_string);
+    say(&format!("Faregate is listening on {} (store: {place}; behind it: {target})\n", running.url));
+    if options.invoke.is_some() {
+        let table = running.dynamodb_url();
+        say(&format!("The functions find their table at {table}.\n"));
+        say(&way_to_a_key(&running.url, options));
+        return;
+    }
+    match running.make_demo().await {
+        Ok(Some(demo)) => say(&demo.greeting(&running.url, &running.config.policy)),
+        Ok(None) => say(&way_to_a_key(&running.url, options)),
+        // A policy may well leave new accounts without keys; the gate works all the same.
+        Err(error) => eprintln!("faregate: {}", one_line(&error.to_string())),
+    }
+    say("\nCtrl-C stops it.");
+}
+
+/// How the owner of the development wallet gets another key.
+fn way_to_a_key(url: &str, options: &Options) -> String {
+    let program = if std::env::var_os("CARGO").is_some() { "cargo run -q --" } else { "faregate" };
+    let data = options.data.display().to_string();
+    let data = if data == "./.faregate" { String::new() } else { format!(" --data '{data}'") };
+    let wallet = format!("{program}{data} wallet");
+    [
+        "For a new key, log in with the development wallet, or with any other (needs jq):".to_owned(),
+        format!("  address=$({wallet} address)"),
+        format!("  login=$(curl -s {url}/auth/nonce/$address)"),
+        format!("  signature=$(printf %s \"$login\" | jq -r .data.message | {wallet} sign)"),
+        "  proof=$(printf %s \"$login\" | jq \"{address:\\\"$address\\\",signature:\\\"$signature\\\",nonce:.data.nonce}\")"
+            .to_owned(),
+        format!("  token=$(curl -s {url}/auth/verify {JSON} -d \"$proof\" | jq -r .data.access_token)"),
+        format!("  curl -s {url}/v1/api-keys -H \"Authorization: Bearer $token\" {JSON} -d '{{\"name\":\"new\"}}'"),
+    ]
+    .join("\n")
+}
+
+fn use_wallet(options: &Options, command: WalletCommand) -> Result<(), Failure> {
+    let wallet = Wallet::open(&options.data.join("wallet.hex"))?;
+    match command {
+        WalletCommand::Address => say(&wallet.address().to_string()),
+        WalletCommand::Sign => {
+            let mut message = String::new();
+            let read = std::io::stdin().take(MAX_MESSAGE_BYTES + 1).read_to_string(&mut message);
+            let bytes = read.map_err(|error| Failure(format!("standard input: {error}")))?;
+            if u64::try_from(bytes).is_ok_and(|bytes| bytes > MAX_MESSAGE_BYTES) {
+                return Err(Failure("standard input: a message may have at most 65536 bytes".into()));
+            }
+            // Shells and most programs end their output with a newline; sign-in messages have none there.
+            let message = message.strip_suffix('\n').unwrap_or(&message);
+            say(&wallet.sign(message.strip_suffix('\r').unwrap_or(message)));
+        }
+    }
+    Ok(())
+}
+
+/// Help and version are what was asked for; anything else is an error, of which the first line says what it is.
+fn say_or_fail(error: &clap::Error) -> Result<(), Failure> {
+    let text = error.to_string();
+    if !error.use_stderr() {
+        say(text.trim_end());
+        return Ok(());
+    }
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        return Err(Failure("wallet what? Say `faregate wallet address` or `faregate wallet sign`".into()));
+    }
+    let first = text.lines().next().unwrap_or_default();
+    Err(Failure(format!("{}; see --help", first.trim_start_matches("error: "))))
+}
+
+/// Resolves at Ctrl-C or SIGTERM; the handlers are in place when this returns.
+fn stop_signal() -> Result<impl Future<Output = ()>, Failure> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let listen = |kind| signal(kind).map_err(|error| Failure(format!("no signal handler: {error}")));
+    let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}
+
+/// A reader that went away, as `head` does, is no reason to stop.
+fn say(text: &str) {
+    let _ = writeln!(std::io::stdout(), "{text}");
+}
+
+/// One line about what is wrong.
+#[derive(Debug)]
+struct Failure(String);
+
+impl From<StartError> for Failure {
+    fn from(error: StartError) -> Self {
+        Self(one_line(&error.to_string()))
+    }
+}
+
+impl From<DataError> for Failure {
+    fn from(error: DataError) -> Self {
+        Self(one_line(&error.to_string()))
+    }
+}
+
+/// The first line says what is wrong; what a parser adds below it is a picture of the place.
+fn one_line(text: &str) -> String {
+    text.lines().next().unwrap_or_default().to_owned()
+}
+
+const JSON: &str = "-H 'Content-Type: application/json'";
+const MAX_MESSAGE_BYTES: u64 = 65_536;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failure(args: &[&str]) -> String {
+        let args = ["faregate"].iter().chain(args).map(OsString::from);
+        obey(args).unwrap_err().0
+    }
+
+    #[test]
+    fn what_is_wrong_with_the_command_line_fits_one_line() {
+        for (args, wanted) in [
+            (&["--lisen", "x"][..], "unexpected argument '--lisen' found"),
+            (&["--upstream", "nowhere"], "--upstream"),
+            (&["wallet"], "wallet address"),
+            (&["wallets"], "wallets"),
+        ] {
+            let line = failure(args);
+            assert!(line.contains(wanted) && !line.contains('\n'), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_is_in_the_way_of_a_start_fits_one_line() {
+        let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = taken.local_addr().unwrap().to_string();
+        let folder = tempfile::tempdir().unwrap();
+        let policy = folder.path().join("policy.yaml");
+        std::fs::write(&policy, "environments: []\n").unwrap();
+        let policy = policy.to_str().unwrap();
+        for (args, wanted) in [
+            (&["--memory", "--listen", &address][..], address.as_str()),
+            (&["--memory", "--listen", "nowhere"], "nowhere"),
+            (&["--listen", "127.0.0.1:0", "--data", policy], "policy.yaml"),
+            (&["--memory", "--listen", "127.0.0.1:0", "--policy", policy], "policy.yaml"),
+            (&["--memory", "--listen", "127.0.0.1:0", "--policy", "/no/such"], "/no/such"),
+            (&["--memory", "--listen", "127.0.0.1:0", "--operator", "me"], "FAREGATE_OPERATOR"),
+            (&["--memory", "--listen", "127.0.0.1:0", "--dynamodb", "0.0.0.0:0"], "0.0.0.0:0"),
+        ] {
+            let line = failure(args);
+            assert!(line.contains(wanted) && !line.contains('\n'), "{args:?}: {line}");
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! Brings the bundle up, in the order in which its parts need each other, and down again.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use faregate_edge::{
+    config::{Config, ConfigError},
+    now::Clock,
+};
+use faregate_gate::Services;
+use faregate_store::StoreError;
+use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
+
+use crate::{
+    bundle, client,
+    data::{self, DataError, DataFolder},
+    demo::Demo,
+    dynamodb::{DynamoDb, DynamoDbError},
+    gateway::Gateway,
+    integration::Integration,
+    invoke::{Functions, Remote},
+    options::Options,
+    secrets, server,
+    wallet::Wallet,
+};
+
+/// Starts the bundle on the system's clock.
+///
+/// # Errors
+/// [`StartError`] says in one line what is in the way.
+pub async fn start(options: Options) -> Result<Running, StartError> {
+    start_at(options, Clock::system()).await
+}
+
+/// Starts the bundle on a clock that a test may move.
+///
+/// # Errors
+/// [`StartError`] says in one line what is in the way.
+pub async fn start_at(options: Options, clock: Clock) -> Result<Running, StartError> {
+    let listen = |source| StartError::Listen { address: options.listen.clone(), source };
+    let listener = TcpListener::bind(&options.listen).await.map_err(listen)?;
+    let url = format!("http://{}", reachable(listener.local_addr().map_err(listen)?));
+    let folder = if options.memory { DataFolder::throw_away() } else { DataFolder::open(&options.data) }?;
+    secrets::ensure(&folder.file("secrets.json"))?;
+    let config = config(&options, &url, &folder)?;
+    let integration = match &options.upstream {
+        Some(base) => {
+            Integration::Upstream { client: Box::new(client::connect().map_err(StartError::Tls)?), base: base.clone() }
+        }
+        None => Integration::Echo,
+    };
+    let file = (!options.memory).then(|| folder.file("store.db"));
+    if let Some(file) = &file {
+        // SQLite would make the file readable for everyone; its journals take the file's mode.
+        data::write_private(file, b"")?;
+    }
+    let dynamodb = DynamoDb::start(file, options.dynamodb_address()).await?;
+    let services = Services::connect_local(config.clone(), &dynamodb.url(), clock.clone());
+    services.store.ensure_table().await?;
+    let functions = match &options.invoke {
+        Some(base) => Functions::Remote(Remote::new(client::connect().map_err(StartError::Tls)?, base.clone())),
+        None => bundle::functions(&services)?,
+    };
+    let gateway = Arc::new(Gateway { functions, routes: bundle::routes(), integration, clock });
+    let (stop, stopped) = oneshot::channel::<()>();
+    let served = server::serve(listener, Arc::clone(&gateway), async {
+        // A sender that is gone stops the server as well.
+        let _ = stopped.await;
+    });
+    let server = tokio::spawn(served);
+    Ok(Running { url, config, gateway, folder, dynamodb, stop, server })
+}
+
+/// The bundle while it runs.
+pub struct Running {
+    /// Where callers reach the gateway; no trailing slash.
+    pub url: String,
+    /// What the functions were configured with.
+    pub config: Config,
+    gateway: Arc<Gateway>,
+    folder: DataFolder,
+    dynamodb: DynamoDb,
+    stop: oneshot::Sender<()>,
+    server: JoinHandle<()>,
+}
+
+impl Running {
+    /// Where the embedded DynamoDB is reached.
+    #[must_use]
+    pub fn dynamodb_url(&self) -> String {
+        self.dynamodb.url()
+    }
+
+    /// Makes the demo account of a store that has none yet.
+    ///
+    /// # Errors
+    /// [`StartError`] when a function refuses, or the data folder cannot be written to.
+    pub async fn make_demo(&self) -> Result<Option<Demo>, StartError> {
+        let mark = self.folder.file("demo.json");
+        if data::find(&mark)?.is_some() {
+            return Ok(None);
+        }
+        let wallet = Wallet::open(&self.folder.file("wallet.hex"))?;
+        let host = self.url.trim_start_matches("http://");
+        let demo = Demo::make(&self.gateway, host, &wallet, &self.config.policy).await;
+        let demo = demo.map_err(|error| StartError::Demo(error.to_string()))?;
+        let made = serde_json::json!({"account_id": demo.account_id, "key_id": demo.key_id});
+        data::write_private(&mark, made.to_string().as_bytes())?;
+        Ok(Some(demo))
+    }
+
+    /// Stops the bundle; requests that still run get a few seconds.
+    pub async fn stop(self) {
+        let _ = self.stop.send(());
+        if let Err(error) = self.server.await {
+            tracing::error!(%error, "the server did not stop in order");
+        }
+        // The gateway's connections to the store end with it.
+        drop(self.gateway);
+        self.dynamodb.stop().await;
+        drop(self.folder);
+    }
+}
+
+/// Why the bundle does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The address is taken, malformed or not of this machine.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// The wanted address.
+        address: String,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The data folder cannot be used.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// The policy or another setting is wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The embedded DynamoDB does not run.
+    #[error(transparent)]
+    DynamoDb(#[from] DynamoDbError),
+    /// The table could not be made.
+    #[error("the table could not be made: {0}")]
+    Table(#[from] StoreError),
+    /// A function does not start.
+    #[error("{function} does not start: {reason}")]
+    Function {
+        /// Which one.
+        function: &'static str,
+        /// Why.
+        reason: String,
+    },
+    /// The system has no trusted roots for TLS.
+    #[error("no trusted roots for tls: {0}")]
+    Tls(#[source] std::io::Error),
+    /// The demo account could not be made.
+    #[error("the demo account could not be made: {0}")]
+    Demo(String),
+}
+
+fn config(options: &Options, url: &str, folder: &DataFolder) -> Result<Config, ConfigError> {
+    let policy = options.policy.as_ref().map(|path| path.to_string_lossy().into_owned());
+    let secrets = format!("file:{}", folder.file("secrets.json").display());
+    Config::from_lookup(|name| match name {
+        "FAREGATE_ORIGIN" => Some(url.to_owned()),
+        "FAREGATE_SECRETS" => Some(secrets.clone()),
+        "FAREGATE_POLICY" => policy.clone(),
+        "FAREGATE_OPERATOR" => options.operator.clone(),
+        _ => None,
+    })
+}
+
+/// An address that callers on this machine can use, also where the server listens on all of them.
+fn reachable(bound: SocketAddr) -> SocketAddr {
+    let mut address = bound;
+    if bound.ip().is_unspecified() {
+        address.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
+    }
+    address
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,77 @@
+//! The bundle started, asked over HTTP, stopped and started again.
+
+use http_body_util::{BodyExt, Full};
+use hyper::{Request, StatusCode, body::Bytes};
+
+use super::*;
+
+async fn ask(request: hyper::http::request::Builder) -> (StatusCode, String) {
+    let request = request.body(Full::new(Bytes::new())).unwrap();
+    let answer = client::connect().unwrap().request(request).await.unwrap();
+    let (parts, body) = answer.into_parts();
+    let body = body.collect().await.unwrap().to_bytes();
+    (parts.status, String::from_utf8(body.to_vec()).unwrap())
+}
+
+fn kept_in(folder: &tempfile::TempDir) -> Options {
+    Options { memory: false, data: folder.path().join("data"), ..Options::throw_away() }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_throw_away_bundle_answers_and_leaves_nothing() {
+    let running = start(Options::throw_away()).await.unwrap();
+    let folder = running.folder.file("");
+    assert_eq!(ask(Request::get(format!("{}/healthz", running.url))).await.0, 200);
+    let (status, page) = ask(Request::get(format!("{}/problems/insufficient_credits", running.url))).await;
+    assert_eq!(status, 200);
+    assert!(page.starts_with('#'), "{page}");
+    let (status, problem) = ask(Request::get(format!("{}/demo/free", running.url))).await;
+    assert_eq!(status, 401, "{problem}");
+    let address = running.url.trim_start_matches("http://").to_owned();
+    running.stop().await;
+    TcpListener::bind(address).await.unwrap();
+    assert!(!folder.exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_demo_key_works_and_outlives_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let running = start(kept_in(&folder)).await.unwrap();
+    assert!(matches!(start(kept_in(&folder)).await, Err(StartError::Data(DataError::InUse(_)))));
+    let demo = running.make_demo().await.unwrap().unwrap();
+    let free = |running: &Running| Request::get(format!("{}/demo/free", running.url)).header("x-api-key", demo.key());
+    let (status, echo) = ask(free(&running)).await;
+    assert_eq!(status, 200, "{echo}");
+    assert!(echo.contains(&demo.account_id) && !echo.contains(demo.key()), "{echo}");
+    running.stop().await;
+
+    let running = start(kept_in(&folder)).await.unwrap();
+    assert!(running.make_demo().await.unwrap().is_none());
+    assert_eq!(ask(free(&running)).await.0, 200);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_wallets_account_is_the_demo_account() {
+    let folder = tempfile::tempdir().unwrap();
+    let running = start(kept_in(&folder)).await.unwrap();
+    let demo = running.make_demo().await.unwrap().unwrap();
+    let wallet = Wallet::open(&running.folder.file("wallet.hex")).unwrap();
+    let host = running.url.trim_start_matches("http://");
+    let again = Demo::make(&running.gateway, host, &wallet, &running.config.policy).await.unwrap();
+    assert_eq!(again.account_id, demo.account_id);
+    assert_ne!(again.key(), demo.key());
+    let page = format!("{}/v1/api-keys/{}", running.url, again.key_id);
+    let (status, page) = ask(Request::get(page).header("authorization", format!("Bearer {}", again.key()))).await;
+    assert_eq!(status, 200, "{page}");
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_port_that_is_taken_is_named() {
+    let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let refused = start(Options { listen: address.clone(), ..Options::throw_away() }).await;
+    let Err(error) = refused else { panic!("the port is taken") };
+    assert!(matches!(&error, StartError::Listen { address: named, .. } if *named == address), "{error}");
+}
