@@ -58,12 +58,13 @@ async fn measure(link: Link) {
     knocks.count("admitted, session", &session.caller(), "GET", "/demo/free", 50).await;
 
     let client = client(&bundle);
-    let item = find_item(&client, &id).await;
+    let table = bundle.services.config.table.as_str();
+    let item = find_item(&client, table, &id).await;
     println!("\nitem: {} bytes (1 KiB is one write unit)", bytes(&item));
 
     bundle.clock.advance_ms(60_000);
     let gate = thread_time(|| knocks.run(&key, "GET", "/demo/free", ROUNDS)).await;
-    let sdk = thread_time(|| send_bare(&client, &id, &item, ROUNDS)).await;
+    let sdk = thread_time(|| send_bare(&client, table, &id, &item, ROUNDS)).await;
     println!(
         "\nprocessor time per decision: {gate:.1} us, of which the bare SDK {sdk:.1} us, the gate {:.1} us",
         gate - sdk
@@ -121,20 +122,20 @@ fn client(bundle: &Bundle) -> Client {
     faregate_store::Store::client_from(config, faregate_store::Patience::LOCAL)
 }
 
-async fn find_item(client: &Client, id: &str) -> HashMap<String, AttributeValue> {
+async fn find_item(client: &Client, table: &str, id: &str) -> HashMap<String, AttributeValue> {
     let key = |text: &str| AttributeValue::S(text.to_owned());
-    let read = client.get_item().table_name("faregate").key("pk", key(id)).key("sk", key("cell"));
+    let read = client.get_item().table_name(table).key("pk", key(id)).key("sk", key("cell"));
     read.send().await.unwrap().item.unwrap()
 }
 
 /// A write with as many names, values and clauses as the gate's own, and an answer as large.
-async fn send_bare(client: &Client, id: &str, item: &HashMap<String, AttributeValue>, rounds: u32) {
+async fn send_bare(client: &Client, table: &str, id: &str, item: &HashMap<String, AttributeValue>, rounds: u32) {
     let number = |value: u64| AttributeValue::N(value.to_string());
     let text = |text: &str| AttributeValue::S(text.to_owned());
     for _ in 0..rounds {
         let write = client
             .update_item()
-            .table_name("faregate")
+            .table_name(table)
             .key("pk", text(id))
             .key("sk", text("cell"))
             .update_expression(

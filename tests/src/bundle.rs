@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use faregate::Wallet;
-use faregate_domain::{policy::Policy, time::Timestamp};
+use faregate_domain::{base62, policy::Policy, time::Timestamp};
 use faregate_edge::{
     config::{Config, SecretsLocation},
+    entropy,
     now::Clock,
 };
 use faregate_gate::Services;
@@ -75,7 +76,8 @@ impl Bundle {
         let file = folder.path().join("secrets.json");
         std::fs::write(&file, secrets.to_string()).unwrap_or_else(|error| panic!("secrets: {error}"));
         let config = Config {
-            table: "faregate".into(),
+            // One engine may serve several tests.
+            table: format!("faregate-{}", base62::random(8, &mut entropy::fill)),
             public_origin: "https://api.example.com".into(),
             chain_id: 1,
             secrets: SecretsLocation::File(file),

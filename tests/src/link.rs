@@ -48,11 +48,14 @@ pub enum Fault {
 }
 
 impl Link {
-    /// A link to an empty DynamoDB of its own.
+    /// A link to an empty DynamoDB of its own, or to the one that `FAREGATE_TEST_DYNAMODB` names (`HOST:PORT`).
     ///
     /// # Errors
     /// When no port is free or the emulator does not start.
     pub async fn before_new_table() -> io::Result<Self> {
+        if let Ok(address) = std::env::var("FAREGATE_TEST_DYNAMODB") {
+            return Self::before(address).await;
+        }
         let database = dynoxide::Database::memory().map_err(io::Error::other)?;
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;

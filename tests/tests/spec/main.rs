@@ -9,6 +9,7 @@
 
 mod differential;
 mod faults;
+mod grammar;
 mod lifecycle;
 mod limits;
 mod malformed;

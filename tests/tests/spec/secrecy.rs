@@ -88,6 +88,6 @@ async fn everything_stored(bundle: &Bundle) -> String {
         .credentials_provider(credentials)
         .build();
     let client = aws_sdk_dynamodb::Client::from_conf(config);
-    let items = client.scan().table_name("faregate").send().await.unwrap();
+    let items = client.scan().table_name(&bundle.services.config.table).send().await.unwrap();
     format!("{:?}", items.items())
 }
