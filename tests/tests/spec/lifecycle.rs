@@ -212,3 +212,16 @@ async fn an_instance_that_missed_a_rotation_learns_of_it_at_the_gate() {
     bundle.clock.advance_ms(15_000);
     assert_eq!(bundle.knock(&new, "GET", "/demo/free").await.status, 200);
 }
+
+#[tokio::test]
+async fn a_key_of_the_right_form_whose_hash_is_not_the_stored_one_is_refused() {
+    let bundle = Bundle::new().await;
+    let (_, _, key) = bundle.key_of_newcomer(json!({"name": "a"})).await;
+    let file = bundle.secrets_file();
+    let mut secrets: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
+    secrets["pepper"] = json!({"current": "e".repeat(64), "previous": null});
+    std::fs::write(&file, secrets.to_string()).unwrap();
+    let knock = bundle.restarted().knock(&key, "GET", "/demo/free").await;
+    assert_eq!((knock.status, knock.code.as_str()), (401, "invalid_api_key"));
+    assert_eq!(bundle.knock(&key, "GET", "/demo/free").await.number("rlRemaining"), Some(99));
+}
