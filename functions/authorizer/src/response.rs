@@ -1,7 +1,7 @@
 //! Renders a decision as the answer of a REST API's REQUEST authorizer.
 //!
 //! ```text
-//! refusals   admitted   401             403, 402                       400, 404, 429
+//! refusals   admitted   401             400, 402, 403, 404             429
 //! backend    Allow      Allow, status and problem in the context, for every refusal
 //! gateway    Allow      "Unauthorized"  Allow + unknown usage key      Deny
 //! ```
@@ -54,8 +54,9 @@ pub(crate) fn render(decision: &Decision, event: &Event) -> Result<AuthorizerRes
     let (effect, usage_identifier_key) = match (decision.refusals, status) {
         (_, 200) | (Refusals::Backend, _) => ("Allow", Some(admitted_key(&event.stage_arn))),
         (Refusals::Gateway, 401) => return Err(AuthorizerError::Unauthorized),
-        (Refusals::Gateway, 402 | 403) => ("Allow", Some(REFUSED_KEY.to_owned())),
-        (Refusals::Gateway, _) => ("Deny", None),
+        // A 429 would tell the caller to come back; whatever else is wrong, time does not mend it.
+        (Refusals::Gateway, 429) => ("Deny", None),
+        (Refusals::Gateway, _) => ("Allow", Some(REFUSED_KEY.to_owned())),
     };
     let principal = decision.principal.as_ref();
     Ok(AuthorizerResponse {

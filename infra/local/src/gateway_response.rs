@@ -16,17 +16,16 @@ pub(crate) fn unauthorized(request_id: &str) -> Answer {
 }
 
 /// `INVALID_API_KEY`: always 403; the true status stands in the body.
+///
+/// A path that the policy does not name is no resource here, as `MISSING_AUTHENTICATION_TOKEN` is set to 404.
 pub(crate) fn invalid_api_key(context: &Context, request_id: &str) -> Answer {
-    from_context(StatusCode::FORBIDDEN, context, request_id)
+    let is_resource = context.text("code") != "unknown_route";
+    from_context(if is_resource { StatusCode::FORBIDDEN } else { StatusCode::NOT_FOUND }, context, request_id)
 }
 
 /// `ACCESS_DENIED`: always 429; the true status stands in the body.
-///
-/// A path that the policy does not name is no resource of a deployed API: its authorizer is never asked, and the
-/// answer is `MISSING_AUTHENTICATION_TOKEN`, which is set to 404.
 pub(crate) fn access_denied(context: &Context, request_id: &str) -> Answer {
-    let is_resource = context.text("code") != "unknown_route";
-    from_context(if is_resource { StatusCode::TOO_MANY_REQUESTS } else { StatusCode::NOT_FOUND }, context, request_id)
+    from_context(StatusCode::TOO_MANY_REQUESTS, context, request_id)
 }
 
 /// `AUTHORIZER_FAILURE`: the gate is closed and says so.
@@ -68,7 +67,7 @@ mod tests {
         assert_eq!((denied.status().as_u16(), &denied.headers()["retry-after"]), (429, &"3".parse().unwrap()));
         assert_eq!(access_denied(&Context::default(), "r").status(), 503);
         let unknown = Context::from_pairs(&[("problem", "{}"), ("status", "404"), ("code", "unknown_route")]);
-        assert_eq!(access_denied(&unknown, "r").status(), 404);
+        assert_eq!(invalid_api_key(&unknown, "r").status(), 404);
         assert_eq!(unauthorized("r").headers()["www-authenticate"], "Bearer realm=\"faregate\"");
     }
 }

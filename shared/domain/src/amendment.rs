@@ -3,6 +3,7 @@
 use crate::{
     cell::Cell,
     policy::Limits,
+    standing::Standing,
     time::{Minute, Timestamp},
 };
 
@@ -33,11 +34,7 @@ impl WindowShift {
 /// Requests that a cell admitted in `minute`; exact unless its limits were changed within that minute.
 #[must_use]
 pub fn used_in(cell: &Cell, minute: Minute) -> u64 {
-    let minutes = &cell.counters.minutes;
-    let Some(left) = minutes.get(&minute) else { return 0 };
-    let previous = minutes.get(&minute.previous()).map(|left| u32::try_from((*left).max(0)).unwrap_or(u32::MAX));
-    let opened_with = i64::from(cell.limits.per_minute.refill(previous));
-    u64::try_from(opened_with - left).unwrap_or(0)
+    Standing::of(cell, minute, None).minute.used
 }
 
 #[cfg(test)]

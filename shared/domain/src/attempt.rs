@@ -68,11 +68,11 @@ impl Attempt {
             return Err(out_of_credit(&cell.purse));
         }
         let next = self.fitted(cell);
-        next.exhausted(cell).map_or(Ok(()), Err)?;
+        let exhausted = next.exhausted(cell);
         if shortage > MicroUsd::ZERO && next.grant.is_none_or(|grant| grant.amount < shortage) {
-            return Ok(Next::Fund { shortage, attempt: Box::new(next) });
+            return Ok(Next::Fund { attempt: Box::new(next), exhausted });
         }
-        Ok(Next::Again(Box::new(next)))
+        exhausted.map_or(Ok(Next::Again(Box::new(next))), Err)
     }
 
     /// Whether the state was written by this very attempt.
@@ -96,6 +96,9 @@ impl Attempt {
     fn fitted(&self, cell: &Cell) -> Self {
         let mut next = self.clone();
         next.minute = self.minute.max(cell.counters.window.unwrap_or(self.minute));
+        // An instance whose clock is behind must not admit what has ended by then.
+        next.now = self.now.max(next.minute.start());
+        next.stale.clear();
         if let Some(slot) = cell.counters.slots.get(&self.lane).filter(|slot| **slot > self.seq) {
             next.seq = slot + 1;
         }
@@ -215,10 +218,10 @@ pub enum Next {
     Again(Box<Attempt>),
     /// Fetch money from the project first.
     Fund {
-        /// What is missing.
-        shortage: MicroUsd,
         /// The attempt to fund.
         attempt: Box<Attempt>,
+        /// What refuses it even when the project can pay.
+        exhausted: Option<Denial>,
     },
 }
 
@@ -257,6 +260,17 @@ pub fn out_of_credit(purse: &Purse) -> Denial {
         spent: purse.spent(),
         reserved: MicroUsd::ZERO,
         limit: purse.budget,
+    }
+}
+
+/// The 402 of a purse whose project has nothing left to give it.
+#[must_use]
+pub fn project_is_dry(purse: &Purse) -> Denial {
+    Denial::InsufficientCredits {
+        source: LimitSource::Project,
+        spent: purse.spent(),
+        reserved: MicroUsd::ZERO,
+        limit: None,
     }
 }
 

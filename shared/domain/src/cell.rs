@@ -117,17 +117,17 @@ pub struct Counters {
 impl Counters {
     /// What can be removed at `minute`: windows that no later request reads, and slots idle for ten minutes.
     ///
-    /// An idle slot may go because its window has passed: a late duplicate is then refused by the window itself.
+    /// An idle slot may go because its window has passed: a late duplicate is then refused by the window itself. The
+    /// write that removes it must find it idle still.
     #[must_use]
     pub fn stale(&self, minute: Minute) -> Vec<Stale> {
         let passed = |window: &Minute| window.0 + 2 <= minute.0;
-        let idle_before_ms = minute.start().minus_s(IDLE_SLOT_S).epoch_ms();
+        let idle_before = idle_before(minute);
         let minutes = self.minutes.keys().filter(|window| passed(window)).map(|window| Stale::Minute(*window));
         let routes = self.routes.keys().filter(|(_, window)| passed(window));
         let routes = routes.map(|(class, window)| Stale::Route(class.clone(), *window));
         let days = self.days.keys().filter(|day| day.0 < minute.day().0).map(|day| Stale::Day(*day));
-        let slots =
-            self.slots.iter().filter(|(_, seq)| **seq < idle_before_ms).map(|(lane, _)| Stale::Slot(lane.clone()));
+        let slots = self.slots.iter().filter(|(_, seq)| **seq < idle_before).map(|(lane, _)| Stale::Slot(lane.clone()));
         minutes.chain(routes).chain(days).chain(slots).take(MAX_STALE).collect()
     }
 }
@@ -143,6 +143,25 @@ pub enum Stale {
     Day(Day),
     /// A lane's slot.
     Slot(String),
+}
+
+impl Stale {
+    /// Whether a write into `minute` through `lane` may remove it: what was stale when it was seen need not be stale for
+    /// an instance whose clock is behind, and a lane may have come into use since.
+    #[must_use]
+    pub fn is_removable(&self, minute: Minute, lane: &str) -> bool {
+        match self {
+            Self::Minute(window) | Self::Route(_, window) => window.0 + 2 <= minute.0,
+            Self::Day(day) => day.0 < minute.day().0,
+            Self::Slot(name) => name != lane,
+        }
+    }
+}
+
+/// The sequence number below which a slot counts as idle at `minute`; it is a time in milliseconds.
+#[must_use]
+pub fn idle_before(minute: Minute) -> u64 {
+    minute.start().minus_s(IDLE_SLOT_S).epoch_ms()
 }
 
 /// Which cell: a key's, or the one that all logins of an account share.

@@ -42,7 +42,12 @@ impl Credential {
             match (text, found) {
                 (None, _) => {}
                 (Some(text), None) => found = Some((*header, text)),
-                (Some(text), Some((_, earlier))) if text == earlier => {}
+                // The same text as a bearer credential may be a token; in the other header it can only be a key.
+                (Some(text), Some((_, earlier))) if text == earlier => {
+                    if *header == CredentialHeader::Authorization {
+                        found = Some((*header, text));
+                    }
+                }
                 (Some(_), Some(_)) => return Err(Denial::AmbiguousCredentials),
             }
         }
@@ -101,6 +106,12 @@ mod tests {
         assert_eq!(parse(&[("authorization", "Bearer a.b.c")]).unwrap(), "Credential::Token a.b.c");
         assert_eq!(parse(&[("x-api-key", "a.b.c")]).unwrap(), "Credential::Key a.b.c");
         assert_eq!(parse(&[("authorization", "Bearer abc"), ("x-api-key", "abc")]).unwrap(), "Credential::Key abc");
+        for headers in [
+            [("authorization", "Bearer a.b.c"), ("x-api-key", "a.b.c")],
+            [("x-api-key", "a.b.c"), ("authorization", "Bearer a.b.c")],
+        ] {
+            assert_eq!(parse(&headers).unwrap(), "Credential::Token a.b.c");
+        }
     }
 
     #[test]

@@ -51,7 +51,8 @@ impl Authority<'_> {
         if is_beyond(wish.expires_at.as_ref(), cell.expires_at.as_ref()) {
             return Err(Overreach::Expiry);
         }
-        if is_beyond(wish.budget.as_ref(), cell.purse.budget.as_ref()) {
+        // Each new key could spend a budget of its own, so any budget at all would be more than the caller has.
+        if cell.purse.budget.is_some() && wish.budget.is_some() {
             return Err(Overreach::Budget);
         }
         Ok(())
@@ -150,7 +151,7 @@ impl Overreach {
             Self::Allowlist => "A key with an allowlist can only give entries of its own.",
             Self::Limits(_) => "A key cannot give a higher limit than its own.",
             Self::Expiry => "A key cannot give a later end than its own.",
-            Self::Budget => "A key with a budget cannot give a larger one.",
+            Self::Budget => "A key with a budget of its own cannot make keys or set budgets.",
             Self::Environment => "A key manages keys of its own environment only.",
         }
     }

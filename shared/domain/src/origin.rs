@@ -41,6 +41,9 @@ impl Origin {
         }
         let is_domain = matches!(host, Host::Domain(_));
         let host = host.to_string();
+        if host.len() > MAX_ENTRY_BYTES {
+            return Err(InvalidOrigin);
+        }
         Ok(Self {
             scheme: url.scheme().to_owned(),
             host: host.strip_suffix('.').unwrap_or(&host).to_owned(),
@@ -105,13 +108,15 @@ impl AllowlistEntry {
         let is_domain = matches!(host, Host::Domain(_));
         let host = host.to_string();
         let host = host.strip_suffix('.').unwrap_or(&host);
-        if host.is_empty() || (is_wildcard && !(is_domain && host.contains('.'))) {
+        let has_empty_label = is_domain && host.split('.').any(str::is_empty);
+        if has_empty_label || (is_wildcard && !(is_domain && host.contains('.'))) {
             return Err(InvalidOrigin);
         }
         let scheme = scheme.map(|scheme| format!("{scheme}://")).unwrap_or_default();
         let star = if is_wildcard { "*." } else { "" };
         let port = port.map(|port| format!(":{port}")).unwrap_or_default();
-        Ok(Self(format!("{scheme}{star}{host}{port}")))
+        let canonical = format!("{scheme}{star}{host}{port}");
+        if canonical.len() > MAX_ENTRY_BYTES { Err(InvalidOrigin) } else { Ok(Self(canonical)) }
     }
 
     /// The canonical text.
@@ -156,7 +161,9 @@ impl Allowlist {
     /// Whether an entry admits `origin`; a request without one is never admitted.
     #[must_use]
     pub fn admits(&self, origin: Option<&Origin>) -> bool {
-        origin.is_some_and(|origin| self.0.iter().any(|entry| entry.admits(origin)))
+        origin.is_some_and(|origin| {
+            origin.admitting_entries().into_iter().any(|entry| self.0.contains(&AllowlistEntry(entry)))
+        })
     }
 
     /// The entries in order.
@@ -176,6 +183,8 @@ const MAX_WILDCARD_LEVELS: usize = 6;
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn admits(entry: &str, origin: &str) -> bool {
@@ -235,6 +244,29 @@ mod tests {
             "null/",
         ] {
             assert_eq!(AllowlistEntry::parse(text), Err(InvalidOrigin), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_entry_that_grows_too_long_in_its_canonical_form_is_refused() {
+        let text = format!("{}com", "é.".repeat(80));
+        assert!(text.len() <= MAX_ENTRY_BYTES);
+        assert_eq!(AllowlistEntry::parse(&text), Err(InvalidOrigin));
+        assert_eq!(AllowlistEntry::parse("a.com.."), Err(InvalidOrigin));
+        assert_eq!(AllowlistEntry::parse("a..com"), Err(InvalidOrigin));
+    }
+
+    proptest! {
+        #[test]
+        fn a_canonical_entry_reads_as_itself(text in "(https?://)?(\\*\\.)?[a-zé0-9.-]{1,40}(:[0-9]{1,5})?") {
+            if let Ok(entry) = AllowlistEntry::parse(&text) {
+                prop_assert_eq!(AllowlistEntry::parse(entry.as_str()), Ok(entry.clone()));
+            }
+        }
+
+        #[test]
+        fn no_entry_or_origin_panics(text in ".{0,60}") {
+            let _ = (AllowlistEntry::parse(&text), Origin::parse(&text), Origin::parse_referer(&text));
         }
     }
 

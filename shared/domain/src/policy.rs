@@ -125,13 +125,6 @@ impl Policy {
         matching.max_by(|one, other| one.specificity().cmp(&other.specificity()))
     }
 
-    /// Who answers a request that no route names: the layer where it stands before every route, or else API Gateway.
-    #[must_use]
-    pub fn refusals_off_route(&self) -> Refusals {
-        let has_layer = self.routes.iter().all(|route| route.refusals == Refusals::Backend);
-        if has_layer && !self.routes.is_empty() { Refusals::Backend } else { Refusals::Gateway }
-    }
-
     /// The plan of that name.
     #[must_use]
     pub fn find_plan(&self, name: &str) -> Option<&Plan> {
@@ -154,6 +147,15 @@ impl Policy {
     #[must_use]
     pub fn with_operator(mut self, address: Address) -> Self {
         self.operators.insert(address);
+        self
+    }
+
+    /// The same policy for a place where no layer stands in front of the backend: API Gateway answers every refusal.
+    #[must_use]
+    pub fn without_layer(mut self) -> Self {
+        for route in &mut self.routes {
+            route.refusals = Refusals::Gateway;
+        }
         self
     }
 

@@ -72,7 +72,7 @@ fn pending(purse: &Purse, wallet: &Wallet) -> Option<Grant> {
 }
 
 /// Higher than any grant's number: 2⁶² grants never happen.
-const CLOSED: u64 = 1 << 62;
+pub const CLOSED: u64 = 1 << 62;
 
 #[cfg(test)]
 mod tests {

@@ -93,22 +93,16 @@ impl Standing {
     }
 }
 
-fn tokens(find: impl Fn(Minute) -> Option<i64>, minute: Minute, quota: QuotaPolicy) -> i64 {
-    find(minute).unwrap_or_else(|| {
-        let previous = find(minute.previous()).map(|left| u32::try_from(left.max(0)).unwrap_or(u32::MAX));
-        i64::from(quota.refill(previous))
-    })
+/// Tokens that the minute opened with, and those it has left.
+fn tokens(find: impl Fn(Minute) -> Option<i64>, minute: Minute, quota: QuotaPolicy) -> (i64, i64) {
+    let previous = find(minute.previous()).map(|left| u32::try_from(left.max(0)).unwrap_or(u32::MAX));
+    let opened_with = i64::from(quota.refill(previous));
+    (opened_with, find(minute).unwrap_or(opened_with))
 }
 
-fn bucket(name: &'static str, quota: QuotaPolicy, left: i64, minute: Minute) -> Window {
+fn bucket(name: &'static str, quota: QuotaPolicy, (opened_with, left): (i64, i64), minute: Minute) -> Window {
     let limit = u64::from(quota.limit());
+    let used = u64::try_from(opened_with - left).unwrap_or(0);
     let left = u64::try_from(left).unwrap_or(0);
-    Window {
-        name,
-        limit,
-        used: u64::from(quota.capacity()).saturating_sub(left),
-        remaining: left.min(limit),
-        seconds: Minute::SECONDS,
-        resets_at: minute.end(),
-    }
+    Window { name, limit, used, remaining: left.min(limit), seconds: Minute::SECONDS, resets_at: minute.end() }
 }

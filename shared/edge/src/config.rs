@@ -23,8 +23,8 @@ pub struct Config {
 }
 
 impl Config {
-    /// Reads `FAREGATE_TABLE`, `FAREGATE_ORIGIN`, `FAREGATE_CHAIN_ID`, `FAREGATE_SECRETS`, `FAREGATE_POLICY`
-    /// and `FAREGATE_OPERATOR`.
+    /// Reads `FAREGATE_TABLE`, `FAREGATE_ORIGIN`, `FAREGATE_CHAIN_ID`, `FAREGATE_SECRETS`, `FAREGATE_POLICY`,
+    /// `FAREGATE_LAYER` and `FAREGATE_OPERATOR`.
     ///
     /// # Errors
     /// [`ConfigError`] names the variable; a function with an error must not start.
@@ -42,12 +42,19 @@ impl Config {
             .map_err(|_| ConfigError::Malformed("FAREGATE_ORIGIN"))?;
         let chain_id = find("FAREGATE_CHAIN_ID").map_or(Ok(1), |text| text.parse());
         let secrets = find("FAREGATE_SECRETS").ok_or(ConfigError::Missing("FAREGATE_SECRETS"))?;
+        let policy = policy(find("FAREGATE_POLICY").map(PathBuf::from), find("FAREGATE_OPERATOR"))?;
+        let has_layer = match find("FAREGATE_LAYER").as_deref() {
+            None => false,
+            Some("present") => true,
+            Some(_) => return Err(ConfigError::Malformed("FAREGATE_LAYER")),
+        };
         Ok(Self {
             table: find("FAREGATE_TABLE").unwrap_or_else(|| "faregate".to_owned()),
             public_origin,
             chain_id: chain_id.map_err(|_| ConfigError::Malformed("FAREGATE_CHAIN_ID"))?,
             secrets: SecretsLocation::parse(&secrets)?,
-            policy: policy(find("FAREGATE_POLICY").map(PathBuf::from), find("FAREGATE_OPERATOR"))?,
+            // A policy that leaves refusals to a layer lets every request through where that layer was forgotten.
+            policy: if has_layer { policy } else { policy.without_layer() },
         })
     }
 }
@@ -129,6 +136,18 @@ mod tests {
         ] {
             assert_eq!(from(pairs).unwrap_err().to_string(), wanted);
         }
+    }
+
+    #[test]
+    fn a_forgotten_layer_leaves_refusals_to_api_gateway() {
+        use faregate_domain::policy::Refusals;
+        const BASE: [(&str, &str); 2] = [("FAREGATE_ORIGIN", "https://a.com"), ("FAREGATE_SECRETS", "file:s.json")];
+        const WITH: [(&str, &str); 3] = [BASE[0], BASE[1], ("FAREGATE_LAYER", "present")];
+        const ODD: [(&str, &str); 3] = [BASE[0], BASE[1], ("FAREGATE_LAYER", "yes")];
+        let are_all = |config: Config, wanted| config.policy.routes().iter().all(|route| route.refusals == wanted);
+        assert!(are_all(from(&BASE).unwrap(), Refusals::Gateway));
+        assert!(are_all(from(&WITH).unwrap(), Refusals::Backend));
+        assert_eq!(from(&ODD).unwrap_err().to_string(), "FAREGATE_LAYER is malformed");
     }
 
     #[test]

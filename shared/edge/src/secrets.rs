@@ -3,9 +3,12 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
-use aws_sdk_secretsmanager::{Client, operation::get_secret_value::GetSecretValueError};
+use aws_sdk_secretsmanager::{
+    Client, config::timeout::TimeoutConfig, operation::get_secret_value::GetSecretValueError,
+};
 use faregate_domain::{
     secret::{MacSecret, Versions},
     time::Timestamp,
@@ -29,10 +32,12 @@ enum Source {
     Manager { client: Client, prefix: String },
 }
 
+/// The last good reading, and when the last one was tried.
 #[derive(Clone)]
 struct Cached {
     secret: Arc<Versions<MacSecret>>,
     read_at: Timestamp,
+    tried_at: Timestamp,
 }
 
 impl Secrets {
@@ -41,7 +46,7 @@ impl Secrets {
     pub fn new(location: &SecretsLocation, aws: &aws_config::SdkConfig) -> Self {
         let source = match location {
             SecretsLocation::File(path) => Source::File(path.clone()),
-            SecretsLocation::Manager(prefix) => Source::Manager { client: Client::new(aws), prefix: prefix.clone() },
+            SecretsLocation::Manager(prefix) => Source::Manager { client: client(aws), prefix: prefix.clone() },
         };
         Self(Arc::new(Inner { source, cache: Mutex::default() }))
     }
@@ -51,31 +56,42 @@ impl Secrets {
     /// # Errors
     /// [`SecretsError`] when it was never read, or the last good reading is older than [`MAX_STALE_S`].
     pub async fn find(&self, name: SecretName, now: Timestamp) -> Result<Arc<Versions<MacSecret>>, SecretsError> {
-        let cached = self.cached(name);
-        match cached {
+        match self.cached(name) {
             Some(cached) if cached.read_at.plus_s(MAX_AGE_S) > now => Ok(cached.secret),
-            stale => match self.refresh(name, now).await {
-                Ok(secret) => Ok(secret),
-                Err(error) => match stale {
-                    Some(stale) if stale.read_at.plus_s(MAX_STALE_S) > now => {
-                        tracing::warn!(secret = name.as_str(), %error, "keeping the last reading of a secret");
-                        Ok(stale.secret)
-                    }
-                    _ => Err(error),
-                },
-            },
+            Some(cached) if cached.read_at.plus_s(MAX_STALE_S) > now => self.find_again(name, cached, now).await,
+            _ => self.refresh(name, now).await,
         }
     }
 
-    /// Reads the secret anew unless that was done in the last [`MIN_REFRESH_S`] seconds: for a credential that fits
+    /// Reads the secret anew unless that was tried in the last [`MIN_REFRESH_S`] seconds: for a credential that fits
     /// no cached version, because a rotation may just have happened.
     ///
     /// # Errors
     /// As [`Secrets::find`].
     pub async fn find_fresh(&self, name: SecretName, now: Timestamp) -> Result<Arc<Versions<MacSecret>>, SecretsError> {
         match self.cached(name) {
-            Some(cached) if cached.read_at.plus_s(MIN_REFRESH_S) > now => Ok(cached.secret),
+            Some(cached) if cached.read_at.plus_s(MAX_STALE_S) > now => self.find_again(name, cached, now).await,
             _ => self.refresh(name, now).await,
+        }
+    }
+
+    /// A new reading, or the last one when there is none: a failure is not tried again with every request.
+    async fn find_again(
+        &self,
+        name: SecretName,
+        cached: Cached,
+        now: Timestamp,
+    ) -> Result<Arc<Versions<MacSecret>>, SecretsError> {
+        if cached.tried_at.plus_s(MIN_REFRESH_S) > now {
+            return Ok(cached.secret);
+        }
+        match self.refresh(name, now).await {
+            Ok(secret) => Ok(secret),
+            Err(error) => {
+                tracing::warn!(secret = name.as_str(), %error, "keeping the last reading of a secret");
+                self.keep(name, Cached { tried_at: now, ..cached.clone() });
+                Ok(cached.secret)
+            }
         }
     }
 
@@ -87,9 +103,12 @@ impl Secrets {
         let current = decode(name, &texts.current)?;
         let previous = texts.previous.as_ref().map(|text| decode(name, text)).transpose()?;
         let secret = Arc::new(Versions { current, previous });
-        let cached = Cached { secret: Arc::clone(&secret), read_at: now };
-        self.0.cache.lock().unwrap_or_else(PoisonError::into_inner).insert(name, cached);
+        self.keep(name, Cached { secret: Arc::clone(&secret), read_at: now, tried_at: now });
         Ok(secret)
+    }
+
+    fn keep(&self, name: SecretName, cached: Cached) {
+        self.0.cache.lock().unwrap_or_else(PoisonError::into_inner).insert(name, cached);
     }
 
     fn cached(&self, name: SecretName) -> Option<Cached> {
@@ -143,6 +162,13 @@ pub enum SecretsError {
     Malformed(&'static str),
 }
 
+/// A secret that does not come soon is not waited for: the last reading serves.
+fn client(aws: &aws_config::SdkConfig) -> Client {
+    let timeouts = TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT).operation_timeout(2 * ATTEMPT).build();
+    let config = aws_sdk_secretsmanager::config::Builder::from(aws).timeout_config(timeouts);
+    Client::from_conf(config.build())
+}
+
 fn read_file(path: &std::path::Path, name: SecretName) -> Result<VersionTexts, SecretsError> {
     let text = std::fs::read_to_string(path).map_err(|error| SecretsError::File(error.kind().to_string()))?;
     let mut all: HashMap<String, VersionTexts> = serde_json::from_str(&text)
@@ -188,6 +214,7 @@ pub const MAX_AGE_S: u64 = 300;
 pub const MAX_STALE_S: u64 = 3_600;
 /// The least number of seconds between two readings.
 pub const MIN_REFRESH_S: u64 = 10;
+const ATTEMPT: Duration = Duration::from_millis(700);
 
 #[cfg(test)]
 mod tests {

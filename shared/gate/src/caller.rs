@@ -75,10 +75,10 @@ impl Gate {
             return refused(&claim.proof.denial());
         };
         let mut verified = claim.proof.verify(&cell, now);
-        if verified == Err(Denial::InvalidApiKey) {
-            if let Some(proof) = self.reproved(&claim, now).await? {
-                verified = proof.verify(&cell, now);
-            }
+        if verified == Err(Denial::InvalidApiKey)
+            && let Some(proof) = self.reproved(&claim, now).await?
+        {
+            verified = proof.verify(&cell, now);
         }
         if let Err(denial) = verified {
             return refused(&denial);
@@ -100,12 +100,13 @@ impl Gate {
         let config = &self.services().config;
         let lines = lines(headers);
         let pairs = lines.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        match Credential::parse(pairs, config.policy.credential_headers()) {
-            Err(Denial::MissingCredentials) => {}
-            found => return Ok(found),
-        }
-        let Some(token) = cookie::find_session(headers)? else {
-            return Ok(Err(Denial::MissingCredentials));
+        let in_cookie = cookie::find_session(headers)?;
+        let token = match (Credential::parse(pairs, config.policy.credential_headers()), in_cookie) {
+            (Ok(credential), Some(token)) if credential.expose() != token => {
+                return Ok(Err(Denial::AmbiguousCredentials));
+            }
+            (Err(Denial::MissingCredentials), Some(token)) => token,
+            (found, _) => return Ok(found),
         };
         if !matches!(*method, Method::GET | Method::HEAD) {
             cookie::check_own_origin(headers, &config.public_origin)?;

@@ -3,18 +3,18 @@
 use std::sync::Arc;
 
 use faregate_domain::{
-    attempt::{Attempt, Next, Opening, Proof, RouteBucket},
-    cell::{Cell, CellId},
+    attempt::{Attempt, Next, Opening, Proof, RouteBucket, out_of_credit, permit, project_is_dry},
+    cell::{Cell, CellId, Stale},
     credential::Credential,
-    denial::{Denial, LimitSource},
+    denial::Denial,
     funding::Funding,
     id::ChargeId,
     key::{ApiKey, KeyHash},
-    policy::{Method, Policy, RequestPath, Route},
+    policy::{Method, Policy, Refusals, RequestPath, Route},
     row::{Row, agent_family, network_of},
     secret::{MacSecret, Versions},
     standing::Standing,
-    time::Timestamp,
+    time::{Minute, Timestamp},
 };
 use faregate_edge::{
     entropy,
@@ -63,7 +63,7 @@ impl Gate {
         let now = self.services.clock.now();
         let policy = &self.services.config.policy;
         let Some(route) = find_route(policy, request) else {
-            return Ok(Decision::refused_unread(now, policy.refusals_off_route(), Denial::UnknownRoute));
+            return Ok(Decision::refused_unread(now, Refusals::Gateway, Denial::UnknownRoute));
         };
         match self.identify(request, now).await? {
             Ok(claim) => self.pass(request, route, claim, now).await,
@@ -147,10 +147,11 @@ impl Gate {
         let decided = if route.is_open_to(&claim.environment) {
             self.settle_attempt(&mut attempt, &claim).await
         } else {
-            self.refuse_environment(&attempt).await
+            self.refuse_environment(&attempt, &claim).await
         };
         lane.used(attempt.seq);
         let (verdict, cell) = decided?;
+        let attempt_minute = attempt.minute;
         let standing = cell.as_ref().map(|cell| Standing::of(cell, attempt.minute, attempt.route.as_ref()));
         let principal = cell.as_ref().map(|cell| Principal::of(&attempt.cell, cell));
         let verdict = match (verdict, &cell) {
@@ -159,7 +160,7 @@ impl Gate {
             (Err(denial), _) => Err(denial),
         };
         if let Ok(admission) = &verdict {
-            self.tidy(&claim.cell, admission.stale.clone()).await;
+            self.tidy(&claim.cell, admission.stale.clone(), attempt_minute).await;
         }
         // Somebody who failed to prove who they are learns nothing of the cell.
         let is_known = !matches!(verdict, Err(Denial::InvalidApiKey | Denial::InvalidToken));
@@ -188,6 +189,8 @@ impl Gate {
             network: network_of(request.source_ip),
             agent: agent_family(request.header("user-agent")),
         };
+        let mut stale = self.memory.take(&claim.cell);
+        stale.retain(|stale| stale.is_removable(now.minute(), lane.name()));
         let bucket = |quota| RouteBucket { class: route.class.clone(), quota, opening: Opening::Full };
         Attempt {
             cell: claim.cell.clone(),
@@ -203,7 +206,7 @@ impl Gate {
             route: route.quota.map(bucket),
             grant: None,
             row,
-            stale: self.memory.take(&claim.cell),
+            stale,
         }
     }
 
@@ -235,11 +238,11 @@ impl Gate {
             match next {
                 Next::Applied => return Ok((Ok(()), cell)),
                 Next::Again(next) => *attempt = *next,
-                Next::Fund { shortage: _, attempt: next } => {
+                Next::Fund { attempt: next, exhausted } => {
                     // `judge` asks for funds only of a cell that exists.
                     let Some(cell) = cell else { return Err(GateError::Contended) };
                     *attempt = *next;
-                    if let Some(denial) = self.fund(attempt, &cell).await? {
+                    if let Some(denial) = self.fund(attempt, &cell, exhausted).await? {
                         return self.refuse(attempt, denial, Some(cell), has_strays).await;
                     }
                 }
@@ -266,14 +269,31 @@ impl Gate {
         }
     }
 
-    /// Fetches a slice of the project's money for the attempt; a denial when there is none.
-    async fn fund(&self, attempt: &mut Attempt, cell: &Cell) -> Result<Option<Denial>, GateError> {
-        let shortage = attempt.cost.minus(cell.purse.balance);
+    /// Fetches a slice of the project's money for the attempt; a denial when there is none, or when a window refuses
+    /// the call in any case.
+    async fn fund(
+        &self,
+        attempt: &mut Attempt,
+        cell: &Cell,
+        mut exhausted: Option<Denial>,
+    ) -> Result<Option<Denial>, GateError> {
+        let mut purse = cell.purse;
         for _ in 0..MAX_WRITES {
+            let shortage = attempt.cost.minus(purse.balance);
             let wallet = self.services.store.find_wallet(&cell.owner.project, &attempt.cell).await?;
             let Some(wallet) = wallet else { return Err(GateError::NoWallet) };
-            match wallet.fund(&cell.purse, attempt.cost, shortage) {
+            let funding = wallet.fund(&purse, attempt.cost, shortage);
+            if funding != Funding::Dry && exhausted.is_some() {
+                return Ok(exhausted.take());
+            }
+            match funding {
                 Funding::Reread => return Ok(None),
+                Funding::Credit(grant) if grant.amount < shortage => {
+                    let Outcome::Applied(credited) = self.services.store.credit(&attempt.cell, &grant).await? else {
+                        return Ok(None);
+                    };
+                    purse = credited.purse;
+                }
                 Funding::Credit(grant) => {
                     attempt.grant = Some(grant);
                     return Ok(None);
@@ -285,12 +305,8 @@ impl Gate {
                     }
                 }
                 Funding::Dry => {
-                    return Ok(Some(Denial::InsufficientCredits {
-                        source: LimitSource::Project,
-                        spent: cell.purse.spent(),
-                        reserved: faregate_domain::money::MicroUsd::ZERO,
-                        limit: cell.purse.budget,
-                    }));
+                    let is_own_budget = purse.room() < shortage;
+                    return Ok(Some(if is_own_budget { out_of_credit(&purse) } else { project_is_dry(&purse) }));
                 }
             }
         }
@@ -306,20 +322,23 @@ impl Gate {
     }
 
     /// A closed environment is told to holders of a live key only, so the key is looked up first; nothing is counted.
-    async fn refuse_environment(&self, attempt: &Attempt) -> Result<Settled, GateError> {
-        let cell = self.services.store.find_cell(&attempt.cell).await?;
-        let denial = match &cell {
-            None => attempt.proof.denial(),
-            Some(cell) => attempt.proof.verify(cell, attempt.now).err().unwrap_or(Denial::ForbiddenEnvironment),
+    async fn refuse_environment(&self, attempt: &Attempt, claim: &Claim) -> Result<Settled, GateError> {
+        let Some(cell) = self.services.store.find_cell(&attempt.cell).await? else {
+            return Ok((Err(attempt.proof.denial()), None));
         };
-        Ok((Err(denial), cell))
+        let mut verified = attempt.proof.verify(&cell, attempt.now);
+        if let (Err(Denial::InvalidApiKey), Some(proof)) = (&verified, self.reproved(claim, attempt.now).await?) {
+            verified = proof.verify(&cell, attempt.now);
+        }
+        let permitted = verified.and_then(|()| permit(&cell, &attempt.scope, attempt.origin.as_ref()));
+        Ok((Err(permitted.err().unwrap_or(Denial::ForbiddenEnvironment)), Some(cell)))
     }
 
     /// Remembers what the next write may remove, or removes it now when too much has gathered.
-    async fn tidy(&self, cell: &CellId, stale: Vec<faregate_domain::cell::Stale>) {
+    async fn tidy(&self, cell: &CellId, stale: Vec<Stale>, minute: Minute) {
         if stale.len() < SWEEP_AT {
             self.memory.put(cell, stale);
-        } else if let Err(error) = self.services.store.sweep(cell, &stale).await {
+        } else if let Err(error) = self.services.store.sweep(cell, &stale, minute).await {
             tracing::warn!(%error, "stale counters stay for now");
         }
     }

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
+use aws_config::environment::EnvironmentVariableCredentialsProvider;
+use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region, SharedCredentialsProvider};
 use faregate_edge::{
     config::{Config, ConfigError},
     now::Clock,
@@ -31,10 +32,12 @@ impl Services {
     /// [`StartError`] says what is missing.
     pub async fn from_env(secrets: &[SecretName]) -> Result<Self, StartError> {
         let config = Config::from_env()?;
-        let aws = aws_config::load_defaults(BehaviorVersion::latest()).await;
+        let aws = aws_of_lambda();
         let is_local = std::env::var_os("AWS_ENDPOINT_URL_DYNAMODB").is_some();
         let patience = if is_local { Patience::LOCAL } else { Patience::DEPLOYED };
-        let client = Store::client_from(aws_sdk_dynamodb::config::Builder::from(&aws), patience);
+        let mut client = aws_sdk_dynamodb::config::Builder::from(&aws);
+        client.set_endpoint_url(std::env::var("AWS_ENDPOINT_URL_DYNAMODB").ok());
+        let client = Store::client_from(client, patience);
         let services = Self {
             store: Store::new(client, config.table.clone()),
             secrets: Secrets::new(&config.secrets, &aws),
@@ -63,6 +66,18 @@ impl Services {
             config: Arc::new(config),
         }
     }
+}
+
+/// What Lambda gives a function: region and credentials in its environment. The SDK's own chain would also look into
+/// profiles, containers and instances, and bring the code for it.
+fn aws_of_lambda() -> aws_config::SdkConfig {
+    let find = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let region = find("AWS_REGION").or_else(|| find("AWS_DEFAULT_REGION")).map(Region::new);
+    aws_config::SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(region)
+        .credentials_provider(SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()))
+        .build()
 }
 
 /// Why a function must not start.

@@ -3,8 +3,10 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use faregate_domain::{
     attempt::{Attempt, Opening, Proof},
-    cell::{Cell, CellId, Stale},
+    cell::{Cell, CellId, Stale, idle_before},
+    funding::Grant,
     money::MicroUsd,
+    time::Minute,
 };
 
 use crate::{
@@ -39,6 +41,20 @@ impl Store {
         self.send(&builder.build(attempt.cell.partition(), CELL)).await
     }
 
+    /// Adds a grant to a cell on its own: for one that is too small to pay for the request that found it.
+    ///
+    /// # Errors
+    /// [`StoreError`] when DynamoDB gave no answer; a grant that is sent again is added once.
+    pub async fn credit(&self, id: &CellId, grant: &Grant) -> Result<Outcome, StoreError> {
+        let mut builder = Builder::default();
+        builder.number(":grant", grant.amount.micro_usd());
+        builder.set("bal = bal + :grant");
+        receive(&mut builder, grant);
+        builder.string(":active", "A");
+        builder.require("st = :active");
+        self.send(&builder.build(id.partition(), CELL)).await
+    }
+
     async fn send(&self, write: &Write) -> Result<Outcome, StoreError> {
         let (written, has_unanswered) = self.update_knowing(write).await?;
         let read = |item| parse_cell(&item).map(Box::new);
@@ -56,16 +72,16 @@ impl Store {
         self.find(&id.partition(), CELL).await?.map(|item| parse_cell(&item)).transpose()
     }
 
-    /// Removes counters that nothing reads any more: for cells whose writers are all newly started and never write twice.
+    /// Removes, all or none, counters that nothing reads any more: for cells whose writers are all newly started and never write twice.
     ///
     /// # Errors
     /// [`StoreError`] when DynamoDB gave no answer; nothing depends on the removal.
-    pub async fn sweep(&self, id: &CellId, stale: &[Stale]) -> Result<(), StoreError> {
+    pub async fn sweep(&self, id: &CellId, stale: &[Stale], minute: Minute) -> Result<(), StoreError> {
         if stale.is_empty() {
             return Ok(());
         }
         let mut builder = Builder::default();
-        remove_stale(&mut builder, stale);
+        remove_stale(&mut builder, stale, minute);
         builder.require("attribute_exists(pk)");
         self.update(&builder.build(id.partition(), CELL)).await.map(|_| ())
     }
@@ -96,7 +112,7 @@ pub fn admission(attempt: &Attempt) -> Write {
     count_windows(&mut builder, attempt);
     pay(&mut builder, attempt);
     record(&mut builder, attempt);
-    remove_stale(&mut builder, &attempt.stale);
+    remove_stale(&mut builder, &attempt.stale, attempt.minute);
     builder.build(attempt.cell.partition(), CELL)
 }
 
@@ -110,6 +126,10 @@ fn require_caller(builder: &mut Builder, attempt: &Attempt) {
                 placeholders.push(placeholder);
             }
             builder.require(format!("h IN ({})", placeholders.join(", ")));
+            // A key that was recognised by the previous pepper moves on to the current one.
+            if hashes.len() > 1 {
+                builder.set("h = :h0");
+            }
         }
         Proof::Session(id) => {
             builder.name("#j", id.suffix());
@@ -148,14 +168,15 @@ fn count_windows(builder: &mut Builder, attempt: &Attempt) {
 
     builder.name("#t", minute_attribute(minute));
     builder.name("#tp", minute_attribute(minute.previous()));
-    let key = Bucket { now: "#t", previous: "#tp", capacity: "tc", burst: "tb", sustained: "tl", less_one: ":tr" };
+    let key =
+        Bucket { now: "#t", previous: "#tp", capacity: "tc", burst: "tb", sustained: Some("tl"), less_one: ":tr" };
     key.take(builder, attempt.opening);
 
     if let Some(route) = &attempt.route {
         builder.name("#e", route_attribute(&route.class, minute));
         builder.name("#ep", route_attribute(&route.class, minute.previous()));
         let bucket =
-            Bucket { now: "#e", previous: "#ep", capacity: ":ec", burst: ":eb", sustained: "", less_one: ":er" };
+            Bucket { now: "#e", previous: "#ep", capacity: ":ec", burst: ":eb", sustained: None, less_one: ":er" };
         bucket.take(builder, route.opening);
         match route.opening {
             Opening::Full => {
@@ -179,14 +200,14 @@ struct Bucket {
     previous: &'static str,
     capacity: &'static str,
     burst: &'static str,
-    /// Where the item keeps the sustained limit; empty when the policy file does.
-    sustained: &'static str,
+    /// Where the item keeps the sustained limit; `None` when the policy file does.
+    sustained: Option<&'static str>,
     less_one: &'static str,
 }
 
 impl Bucket {
     fn take(&self, builder: &mut Builder, opening: Opening) {
-        let Self { now, previous, capacity, burst, sustained, less_one } = self;
+        let Self { now, previous, capacity, burst, less_one, .. } = self;
         match opening {
             Opening::Full => {
                 builder.set(format!("{now} = if_not_exists({now}, {capacity}) - :one"));
@@ -209,27 +230,22 @@ impl Bucket {
                 self.require_limit(builder, limit);
             }
         }
-        debug_assert!(sustained.is_empty() || sustained.len() == 2);
     }
 
     /// The constant that opens the bucket must be the item's own limit, which may just have been changed.
     fn require_limit(&self, builder: &mut Builder, limit: u32) {
-        if !self.sustained.is_empty() {
+        if let Some(sustained) = self.sustained {
             builder.number(":tl", limit);
-            builder.require(format!("{} = :tl", self.sustained));
+            builder.require(format!("{sustained} = :tl"));
         }
     }
 }
 
 fn pay(builder: &mut Builder, attempt: &Attempt) {
     let granted = attempt.grant.map_or(MicroUsd::ZERO, |grant| grant.amount);
-    if let Some(grant) = attempt.grant {
+    if let Some(grant) = &attempt.grant {
         builder.number(":grant", grant.amount.micro_usd());
-        builder.number(":gs", grant.seq);
-        builder.number(":gs_before", grant.seq - 1);
-        builder.set("gt = gt + :grant");
-        builder.set("gs = :gs");
-        builder.require("gs = :gs_before");
+        receive(builder, grant);
     }
     let shortage = attempt.cost.minus(granted);
     if shortage > MicroUsd::ZERO {
@@ -242,6 +258,15 @@ fn pay(builder: &mut Builder, attempt: &Attempt) {
     }
 }
 
+/// Takes note of a grant, which is received in its turn or not at all.
+fn receive(builder: &mut Builder, grant: &Grant) {
+    builder.number(":gs", grant.seq);
+    builder.number(":gs_before", grant.seq - 1);
+    builder.set("gt = gt + :grant");
+    builder.set("gs = :gs");
+    builder.require("gs = :gs_before");
+}
+
 fn record(builder: &mut Builder, attempt: &Attempt) {
     builder.name("#i", attempt.lane.as_str());
     builder.number(":seq", attempt.seq);
@@ -252,14 +277,21 @@ fn record(builder: &mut Builder, attempt: &Attempt) {
     builder.set("n = n + :one");
 }
 
-fn remove_stale(builder: &mut Builder, stale: &[Stale]) {
+/// A slot that has come into use since it was seen must stay: it is what a copy of its last write is refused by.
+fn remove_stale(builder: &mut Builder, stale: &[Stale], minute: Minute) {
+    if stale.iter().any(|stale| matches!(stale, Stale::Slot(_))) {
+        builder.number(":idle", idle_before(minute));
+    }
     for (number, stale) in stale.iter().enumerate() {
         let placeholder = format!("#x{number}");
         let (attribute, path) = match stale {
             Stale::Minute(minute) => (minute_attribute(*minute), placeholder.clone()),
             Stale::Route(class, minute) => (route_attribute(class, *minute), placeholder.clone()),
             Stale::Day(day) => (format!("d{}", day.0), placeholder.clone()),
-            Stale::Slot(lane) => (lane.clone(), format!("q.{placeholder}")),
+            Stale::Slot(lane) => {
+                builder.require(format!("NOT q.{placeholder} >= :idle"));
+                (lane.clone(), format!("q.{placeholder}"))
+            }
         };
         builder.name(&placeholder, attribute);
         builder.remove(path);

@@ -266,7 +266,7 @@ impl StoreError {
     /// Whether DynamoDB may have applied the write all the same.
     fn may_have_been_applied(&self) -> bool {
         match self {
-            Self::Refused { code, .. } => code == "InternalServerError" || code == "unknown",
+            Self::Refused { code, .. } => !NOT_APPLIED.contains(&code.as_str()),
             Self::Unanswered { reason, .. } => *reason != UNBUILT,
             Self::Malformed { .. } => false,
         }
@@ -300,6 +300,14 @@ fn backoff(tries: u32) -> Duration {
 const MAX_ATTEMPTS: u32 = 4;
 const FIRST_BACKOFF: Duration = Duration::from_millis(25);
 const LONGEST_BACKOFF: Duration = Duration::from_millis(200);
+/// Refusals that came before the write was tried.
+const NOT_APPLIED: [&str; 5] = [
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "ThrottlingException",
+    "TransactionConflictException",
+    "ValidationException",
+];
 const UNBUILT: &str = "request could not be built";
 const RETRIED: [&str; 8] = [
     "InternalServerError",

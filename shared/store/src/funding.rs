@@ -8,6 +8,7 @@ use faregate_domain::{
     funding::{Grant, Wallet},
     id::{AccountId, ProjectId},
     money::MicroUsd,
+    recall::CLOSED,
 };
 
 use crate::{
@@ -75,11 +76,9 @@ fn parse_wallet(item: &Item, child: &str) -> Result<Wallet, StoreError> {
         }
         None => None,
     };
-    Ok(Wallet {
-        available: money(item.get("av"), "av")?,
-        children: u64::try_from(sequences.len()).unwrap_or(u64::MAX),
-        last,
-    })
+    let is_live = |seq: &&AttributeValue| parse_number::<u64>(seq).is_some_and(|seq| seq < CLOSED);
+    let live = sequences.values().filter(is_live).count();
+    Ok(Wallet { available: money(item.get("av"), "av")?, children: u64::try_from(live).unwrap_or(u64::MAX), last })
 }
 
 /// The sort key of every wallet.

@@ -104,6 +104,33 @@ async fn what_was_refused_takes_nothing_when_a_copy_arrives_after_a_top_up() {
 }
 
 #[tokio::test]
+async fn a_slot_that_came_into_use_again_is_not_swept() {
+    let (busy, key) = warm().await;
+    busy.clock.advance_ms(700_000);
+    let other = busy.restarted();
+    // The other instance sees the busy one's slot idle and means to sweep it with its next write.
+    assert_eq!(other.knock(&key, "POST", "/demo/paid").await.status, 200);
+    busy.link.play([Fault::Duplicate]);
+    assert_eq!(busy.knock(&key, "POST", "/demo/paid").await.status, 200);
+    assert_eq!(other.knock(&key, "POST", "/demo/paid").await.status, 200);
+    let before = counted(&busy, &key).await;
+    assert_eq!(busy.link.deliver_late().await, [400]);
+    assert_eq!(counted(&busy, &key).await, before);
+}
+
+#[tokio::test]
+async fn an_instance_behind_midnight_still_writes_into_its_own_day() {
+    let (behind, key) = warm().await;
+    let midnight = behind.clock.now().minute().day().end();
+    behind.clock.set(midnight.plus_s(1));
+    assert_eq!(behind.knock(&key, "GET", "/demo/free").await.status, 200);
+    for _ in 0..4 {
+        behind.clock.set(midnight.minus_s(1));
+        assert_eq!(behind.knock(&key, "GET", "/demo/free").await.status, 200);
+    }
+}
+
+#[tokio::test]
 async fn a_throttled_or_broken_table_is_asked_again() {
     let (bundle, key) = warm().await;
     for fault in [Fault::Throttle, Fault::Break, Fault::LoseRequest] {

@@ -5,7 +5,7 @@ use faregate_domain::{
     id::{KeyId, ProjectId},
     money::MicroUsd,
 };
-use faregate_tests::{Bundle, Caller};
+use faregate_tests::{Bundle, Caller, Fault};
 use serde_json::json;
 use tokio::task::JoinSet;
 
@@ -67,6 +67,36 @@ async fn keys_of_one_project_share_its_money_and_never_exceed_it() {
     let (held, spent) = books(&bundle, &keys).await;
     assert_eq!(held + spent, 300_000);
     assert_eq!(spent, admitted(&statuses) as u64 * 10_000);
+}
+
+#[tokio::test]
+async fn a_pending_grant_that_is_too_small_is_credited_and_another_fetched() {
+    let dear = "- { route: POST /demo/dear, scope: \"demo:write\", cost_usd: \"0.10\", refusals: backend }\n  - { route: POST /demo/paid";
+    let policy = faregate_domain::policy::Policy::DEFAULT_TEXT
+        .replacen("- { route: POST /demo/paid", dear, 1)
+        .replace("credit_usd: \"5.00\"", "credit_usd: \"0.12\"");
+    let bundle = Bundle::with_policy(&policy).await;
+    let (_, _, key) = bundle.key_of_newcomer(json!({"name": "a"})).await;
+    // The cheap call's grant is debited; then the instance dies.
+    bundle.link.play([Fault::None, Fault::None, Fault::None]);
+    bundle.link.keep_playing(Some(Fault::LoseRequest));
+    assert_eq!(bundle.knock(&key, "POST", "/demo/paid").await.status, 503);
+    bundle.link.keep_playing(None);
+    let other = bundle.restarted();
+    assert_eq!(other.knock(&key, "POST", "/demo/dear").await.status, 200);
+    assert_eq!(other.knock(&key, "POST", "/demo/dear").await.status, 402);
+    assert_eq!(books(&bundle, std::slice::from_ref(&key)).await, (20_000, 100_000));
+}
+
+#[tokio::test]
+async fn an_empty_project_is_told_before_a_full_window() {
+    let policy = faregate_domain::policy::Policy::DEFAULT_TEXT.replace("credit_usd: \"5.00\"", "credit_usd: \"0.01\"");
+    let bundle = Bundle::with_policy(&policy).await;
+    let (_, _, key) = bundle.key_of_newcomer(json!({"name": "a", "limits": {"per_minute": 1}})).await;
+    for status in [200, 402] {
+        assert_eq!(bundle.knock(&key, "POST", "/demo/paid").await.status, status);
+    }
+    assert_eq!(bundle.knock(&key, "GET", "/demo/free").await.status, 429);
 }
 
 #[tokio::test]

@@ -204,6 +204,7 @@ async fn an_unknown_route_is_no_secret_and_counts_nothing() {
     {
         let knock = bundle.knock(&key, method, path).await;
         assert_eq!((knock.status, knock.code.as_str()), (404, "unknown_route"), "{method} {path}");
+        assert_eq!(knock.answer["usageIdentifierKey"], faregate_authorizer::REFUSED_KEY);
     }
     assert_eq!(bundle.link.requests(), before);
 }
@@ -221,7 +222,7 @@ async fn api_gateway_itself_can_render_refusals() {
     assert_eq!(forbidden.text("status"), "403");
     assert_eq!(bundle.knock(&key, FREE.0, FREE.1).await.status, 200);
     let unknown = bundle.knock(&key, "GET", "/demo/nothing").await;
-    assert_eq!(unknown.answer["policyDocument"]["Statement"][0]["Effect"], "Deny");
+    assert_eq!(unknown.answer["usageIdentifierKey"], faregate_authorizer::REFUSED_KEY);
     let limited = bundle.knock(&key, FREE.0, FREE.1).await;
     assert_eq!(limited.answer["policyDocument"]["Statement"][0]["Effect"], "Deny");
     assert_eq!((limited.text("status"), limited.text("retryAfter")), ("429", "60"));

@@ -33,7 +33,7 @@ async fn a_key_gives_at_most_what_it_has() {
     let bench = Bench::new().await;
     let ann = bench.person(1).await;
     let bounds = json!({
-        "limits": {"per_minute": 10, "burst": 5, "per_day": 100, "concurrent": 2}, "budget_usd": 0.5,
+        "limits": {"per_minute": 10, "burst": 5, "per_day": 100, "concurrent": 2},
         "expires_at": "2026-01-01T00:00:00Z",
     });
     let own = manager(&bench, &ann, &bounds).await;
@@ -41,7 +41,7 @@ async fn a_key_gives_at_most_what_it_has() {
     let data = &child.body["data"];
     assert_eq!(child.status, 201, "{}", child.text);
     assert_eq!(data["limits"], json!({"per_minute": 10, "burst": 0, "per_day": 100, "concurrent": 2}));
-    assert_eq!((&data["budget_usd"], &data["expires_at"]), (&json!(0.5), &json!("2026-01-01T00:00:00Z")));
+    assert_eq!((&data["budget_usd"], &data["expires_at"]), (&json!(null), &json!("2026-01-01T00:00:00Z")));
     assert_eq!(data["project_id"], ann.project.to_string());
     let child = Key::of(&child);
     for (more, code) in [
@@ -51,8 +51,6 @@ async fn a_key_gives_at_most_what_it_has() {
         (json!({"limits": {"burst": 6}}), "limits_exceeded"),
         (json!({"limits": {"per_day": 101}}), "limits_exceeded"),
         (json!({"limits": {"concurrent": 3}}), "limits_exceeded"),
-        (json!({"budget_usd": "0.500001"}), "budget_exceeded"),
-        (json!({"budget_usd": null}), "budget_exceeded"),
         (json!({"expires_at": "2026-01-01T00:00:01Z"}), "expiry_exceeded"),
         (json!({"expires_at": null}), "expiry_exceeded"),
         (json!({"environment": "production"}), "forbidden_environment"),
@@ -163,4 +161,17 @@ async fn a_frozen_or_revoked_key_manages_nothing() {
     assert_eq!(bench.change(&own.text, &own.id, &json!({"frozen": false})).await.status, 402);
     bench.revoke(&ann.token, &own.id).await;
     assert_eq!(bench.read(&own.text, &own.id).await.refusal(), (401, "invalid_api_key"));
+}
+
+#[tokio::test]
+async fn a_key_with_a_budget_makes_no_keys_and_sets_no_budgets() {
+    let bench = Bench::new().await;
+    let ann = bench.person(1).await;
+    let own = manager(&bench, &ann, &json!({"budget_usd": 0.5})).await;
+    for budget in [json!({}), json!({"budget_usd": 0}), json!({"budget_usd": 0.5}), json!({"budget_usd": null})] {
+        let mut wish = json!({"name": "c", "scopes": ["demo:read"]});
+        wish.as_object_mut().unwrap().extend(budget.as_object().unwrap().clone());
+        let refused = bench.create(&own.text, &wish).await;
+        assert_eq!((refused.status, refused.body["code"].as_str()), (403, Some("budget_exceeded")), "{wish}");
+    }
 }

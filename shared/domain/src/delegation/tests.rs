@@ -51,10 +51,15 @@ fn a_key_gives_what_it_has() {
         allowlist: Some(list(&["b.com"]).into()),
         limits: Some(Limits::new(10, 5, 1_000, 5).unwrap()),
         expires_at: Some(Bound::At(Timestamp::from_epoch_s(100))),
-        budget: Some(Bound::At(usd(50))),
+        budget: None,
     };
     assert_eq!(field(&wish, &cell()), None);
     assert_eq!(field(&Wish::default(), &cell()), None);
+    let mut unbudgeted = cell();
+    unbudgeted.purse.budget = None;
+    for budget in [Bound::At(usd(1_000)), Bound::Lifted] {
+        assert_eq!(field(&Wish { budget: Some(budget), ..Wish::default() }, &unbudgeted), None);
+    }
 }
 
 #[test]
@@ -73,6 +78,7 @@ fn a_key_gives_nothing_that_it_lacks() {
         (Wish { expires_at: Some(Bound::At(Timestamp::from_epoch_s(101))), ..wish() }, "expires_at"),
         (Wish { expires_at: Some(Bound::Lifted), ..wish() }, "expires_at"),
         (Wish { budget: Some(Bound::At(usd(51))), ..wish() }, "budget_usd"),
+        (Wish { budget: Some(Bound::At(usd(1))), ..wish() }, "budget_usd"),
         (Wish { budget: Some(Bound::Lifted), ..wish() }, "budget_usd"),
     ] {
         assert_eq!(field(&wish, &cell()).as_deref(), Some(wanted), "{wish:?}");

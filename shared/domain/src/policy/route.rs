@@ -123,13 +123,12 @@ impl RequestPath {
         if text.len() > Self::MAX_BYTES || !text.bytes().all(is_plain) {
             return Err(InvalidRoute::Path);
         }
-        let lower = rest.to_ascii_lowercase();
-        let hides_a_separator = ["%2f", "%5c", "%2e", "%00", "%25"].iter().any(|escape| lower.contains(escape));
+        let hides_something = rest.split('%').skip(1).any(|after| !is_plain_escape(after));
         let segments = || rest.split('/');
         let is_ambiguous = !rest.is_empty() && segments().any(|segment| matches!(segment, "" | "." | ".."));
         let is_trailing =
             rest.ends_with('/') && segments().rev().skip(1).all(|segment| !matches!(segment, "" | "." | ".."));
-        if hides_a_separator || (is_ambiguous && !is_trailing) {
+        if hides_something || (is_ambiguous && !is_trailing) {
             return Err(InvalidRoute::Path);
         }
         Ok(Self(text.to_owned()))
@@ -227,6 +226,15 @@ impl Pattern {
         });
         methods_meet && literals_meet && self.segments.len() == other.segments.len()
     }
+}
+
+/// Whether a `%` is followed by the escape of a byte that means nothing to a router: not of a separator or a dot, nor of
+/// a letter, digit or sign that needs no escape (RFC 3986, section 2.3), because some servers decode those first.
+fn is_plain_escape(after: &str) -> bool {
+    let Some(byte) = after.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok()) else {
+        return false;
+    };
+    !byte.is_ascii_alphanumeric() && !b"-._~/\\%\0+".contains(&byte)
 }
 
 fn class_of(template: &str) -> String {

@@ -2,14 +2,15 @@
 
 use faregate_domain::{
     attempt::RouteBucket,
-    cell::CellId,
+    cell::{CellId, Counters, Owner, Purse, Status, StoredProof},
     funding::Grant,
-    id::{ChargeId, KeyId, SessionId},
+    id::{AccountId, ChargeId, KeyId, ProjectId, SessionId},
     key::KeyHash,
     limit::QuotaPolicy,
     origin::Origin,
+    policy::Limits,
     row::Row,
-    scope::Scope,
+    scope::{Grant as ScopeGrant, GrantSet, Scope},
     time::{Day, Minute, Timestamp},
 };
 
@@ -48,7 +49,7 @@ fn the_plain_form() {
     assert_eq!(write.partition, "key_1111111111111111");
     assert_eq!(
         write.update,
-        "SET w = :k, #t = if_not_exists(#t, tc) - :one, #d = if_not_exists(#d, :zero) + :one, bal = bal - :pay, \
+        "SET h = :h0, w = :k, #t = if_not_exists(#t, tc) - :one, #d = if_not_exists(#d, :zero) + :one, bal = bal - :pay, \
          q.#i = :seq, lr = :row, n = n + :one"
     );
     assert_eq!(
@@ -100,4 +101,78 @@ fn the_largest_form_is_within_dynamodbs_bounds() {
     let write = admission(&attempt);
     assert_eq!(write.lint(), Ok(()));
     assert!(write.update.contains("REMOVE #x0"), "{}", write.update);
+}
+
+/// A cell of 10 requests a minute and a burst of 4, whose minutes have these tokens left.
+async fn table_with(minutes: &[(Minute, i64)]) -> Store {
+    let store = crate::fresh::table().await;
+    let attempt = attempt();
+    let cell = Cell {
+        owner: Owner {
+            account: AccountId::mint(&mut |pool| pool.fill(5)),
+            project: ProjectId::mint(&mut |pool| pool.fill(6)),
+            environment: "sandbox".into(),
+            gallery: "g".into(),
+        },
+        status: Status::Active,
+        proof: StoredProof::Key(KeyHash::from_bytes([1; 32])),
+        expires_at: None,
+        grants: GrantSet::new([ScopeGrant::parse("*").unwrap()]).unwrap(),
+        allowlist: None,
+        limits: Limits::new(10, 4, 100, 5).unwrap(),
+        purse: Purse {
+            balance: MicroUsd::new(1_000_000).unwrap(),
+            granted: MicroUsd::new(1_000_000).unwrap(),
+            grant_seq: 1,
+            budget: None,
+        },
+        counters: Counters::default(),
+    };
+    let mut item = crate::cell::cell_item(&attempt.cell, &cell);
+    for (minute, left) in minutes {
+        for name in [minute_attribute(*minute), route_attribute("abcd", *minute)] {
+            item.insert(name, AttributeValue::N(left.to_string()));
+        }
+    }
+    store.client().put_item().table_name(store.table()).set_item(Some(item)).send().await.unwrap();
+    store
+}
+
+#[tokio::test]
+async fn a_minute_opens_only_with_what_the_minute_before_allows() {
+    let openings = [Opening::Full, Opening::Carried { limit: 10 }, Opening::Drained { limit: 10 }];
+    let (minute, previous) = (attempt().minute, attempt().minute.previous());
+    for (minutes, fitting) in [
+        (vec![], openings[0]),
+        (vec![(previous, 4)], openings[0]),
+        (vec![(previous, 3)], openings[1]),
+        (vec![(previous, 0)], openings[1]),
+        (vec![(previous, -1)], openings[2]),
+        (vec![(previous, 0), (minute, 5)], openings[0]),
+        (vec![(previous, -1), (minute, 5)], openings[0]),
+    ] {
+        for opening in openings {
+            let store = table_with(&minutes).await;
+            let key = Attempt { opening, ..attempt() };
+            let is_applied = matches!(store.admit(&key).await.unwrap(), Outcome::Applied(_));
+            assert_eq!(is_applied, opening == fitting, "key bucket {minutes:?} {opening:?}");
+
+            let store = table_with(&minutes).await;
+            let quota = QuotaPolicy::new(10, 4).unwrap();
+            let route = Some(RouteBucket { class: "abcd".into(), quota, opening });
+            let both = Attempt { opening: fitting, route, ..attempt() };
+            let is_applied = matches!(store.admit(&both).await.unwrap(), Outcome::Applied(_));
+            assert_eq!(is_applied, opening == fitting, "route bucket {minutes:?} {opening:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_minute_opens_only_with_the_limit_that_the_item_has_now() {
+    let previous = attempt().minute.previous();
+    for (left, opening) in [(3, Opening::Carried { limit: 11 }), (-1, Opening::Drained { limit: 11 })] {
+        let store = table_with(&[(previous, left)]).await;
+        let outcome = store.admit(&Attempt { opening, ..attempt() }).await.unwrap();
+        assert!(matches!(outcome, Outcome::Refused { .. }), "{opening:?}");
+    }
 }

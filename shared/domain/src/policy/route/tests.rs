@@ -42,6 +42,11 @@ fn paths_that_servers_read_differently_belong_to_no_route() {
         "",
         "demo",
         "/%2500",
+        "/%76ideos",
+        "/%7euser",
+        "/a%",
+        "/a%2",
+        "/a%zz",
         "//",
     ] {
         assert_eq!(RequestPath::parse(path), Err(InvalidRoute::Path), "{path}");
