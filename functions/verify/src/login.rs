@@ -21,7 +21,7 @@ impl App {
             body.address.parse().map_err(|error| Problem::new(400, "invalid_address", format!("address: {error}")))?;
         let nonce: Nonce = body.nonce.parse().map_err(|_| invalid_signature())?;
         let now = self.services.clock.now();
-        // Whatever can fail on our side comes first: a failure of ours does not cost the caller a nonce.
+        // The signing key is fetched and published first, so that an outage of the secrets does not cost a nonce.
         let key = self.signer.key(now).await?;
         let session = SessionId::mint(&mut entropy::fill);
         let signed = self.signed_text(&body, address, &nonce, &session, now).await?;

@@ -47,13 +47,13 @@ impl Signer {
         Ok(key)
     }
 
-    /// Publishes `keys` and withdraws what has been out of force for long.
+    /// Publishes `keys` and withdraws the others: whoever replaces a signing secret twice wants it gone. A key that was
+    /// published a moment ago may be newer than what this process last read, and stays.
     async fn publish(&self, keys: Vec<PublishedKey>, now: Timestamp) -> Result<(), Failure> {
         let found = self.0.store.find_published_keys().await?;
-        let is_garbage = |key: &PublishedKey| {
-            key.until.plus_s(WITHDRAW_AFTER_SECONDS) < now && keys.iter().all(|kept| kept.kid != key.kid)
-        };
-        let withdrawn: Vec<_> = found.into_iter().filter(is_garbage).map(|key| key.kid).collect();
+        let is_recent = |key: &PublishedKey| now.plus_s(PUBLISHED_FOR_SECONDS) < key.until.plus_s(MAY_BE_NEWER_SECONDS);
+        let is_replaced = |key: &PublishedKey| !is_recent(key) && keys.iter().all(|kept| kept.kid != key.kid);
+        let withdrawn: Vec<_> = found.into_iter().filter(is_replaced).map(|key| key.kid).collect();
         Ok(self.0.store.publish_keys(&keys, &withdrawn).await?)
     }
 }
@@ -79,4 +79,5 @@ fn published_key(key: &PublicKey, until: Timestamp) -> PublishedKey {
 /// Longer than any token signed in the meantime is valid.
 const PUBLISHED_FOR_SECONDS: u64 = 3_600;
 const RENEW_BEFORE_SECONDS: u64 = 1_800;
-const WITHDRAW_AFTER_SECONDS: u64 = 86_400;
+/// Longer than a process keeps a secret that it has read.
+const MAY_BE_NEWER_SECONDS: u64 = 600;

@@ -1,0 +1,71 @@
+# The recipes; `.ci/run` holds what the checks do. Get just with `pip install rust-just` or `cargo install just`.
+
+# What is here.
+default:
+    @just --list
+
+# Everything that must hold before a change lands.
+check:
+    .ci/run
+
+# The gate on this machine: `just run --memory`, `just run --help`.
+run *options:
+    cargo run -- {{ options }}
+
+# Every test; `just test a_nonce_works_once` for one.
+test *filter:
+    cargo test --workspace -- {{ filter }}
+
+# Formats the workspace and the fuzz targets.
+fmt:
+    cargo fmt --all
+    cargo fmt --manifest-path fuzz/Cargo.toml
+
+# Lints, as strict as the checks are.
+lint:
+    .ci/run fmt clippy
+
+# The documentation of the crates, opened.
+doc:
+    cargo doc --workspace --no-deps --open
+
+# Licences, sources and banned crates.
+deny:
+    .ci/run deny
+
+# Known vulnerabilities; fetches the advisory database.
+advisories:
+    .ci/run advisories
+
+# Dependencies that nothing uses.
+machete:
+    .ci/run unused
+
+# That the domain does no IO.
+pure:
+    .ci/run pure
+
+# Every fuzz target for a while.
+fuzz-smoke seconds="20":
+    FUZZ_SECONDS={{ seconds }} .ci/run fuzz
+
+# One fuzz target until it finds something: `just fuzz key`.
+fuzz target:
+    mkdir -p fuzz/work/{{ target }} fuzz/artifacts
+    cd fuzz && cargo run --release --bin {{ target }} -- -artifact_prefix=artifacts/ work/{{ target }} corpus/{{ target }}
+
+# DynamoDB calls, write units and CPU per decision.
+bench:
+    cargo bench --package faregate-tests
+
+# The authorizer's stripped size.
+size:
+    .ci/run size
+
+# A foreign wallet against the running program.
+wallet:
+    .ci/run wallet
+
+# The deployment template.
+template:
+    .ci/run template

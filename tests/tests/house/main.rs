@@ -1,0 +1,95 @@
+//! The rules of the house: which way dependencies point, how long a file is, who may read the clock.
+//!
+//! A rule is a function from text to violations, proven on a text that breaks it, then run over the whole tree.
+
+#![expect(
+    clippy::case_sensitive_file_extension_comparisons,
+    clippy::expect_used,
+    reason = "names are compared as they are written, and a tree that cannot be read fails the test"
+)]
+
+mod arrows;
+mod documents;
+mod names;
+mod problems;
+mod source;
+mod tree;
+
+use crate::tree::Tree;
+
+#[test]
+fn dependencies_point_down() {
+    assert_clean(tree().manifests().flat_map(|file| arrows::upward(&file.path, &file.text)));
+}
+
+#[test]
+fn the_domain_names_no_io_crate() {
+    assert_clean(tree().manifests().flat_map(|file| arrows::impure(&file.path, &file.text)));
+}
+
+#[test]
+fn every_crate_takes_the_workspace_lints() {
+    assert_clean(tree().manifests().filter_map(|file| arrows::unlinted(&file.path, &file.text)));
+}
+
+#[test]
+fn no_file_is_too_long() {
+    assert_clean(tree().sources().filter_map(|file| source::too_long(&file.path, &file.text)));
+}
+
+#[test]
+fn the_clock_is_read_in_its_one_room() {
+    assert_clean(tree().sources().flat_map(|file| source::clock_readings(&file.path, &file.text)));
+}
+
+#[test]
+fn nothing_unfinished_is_left_behind() {
+    assert_clean(tree().sources().flat_map(|file| source::leftovers(&file.path, &file.text)));
+}
+
+#[test]
+fn every_file_says_its_purpose() {
+    assert_clean(tree().sources().filter_map(|file| source::without_purpose(&file.path, &file.text)));
+}
+
+#[test]
+fn every_file_has_a_telling_name() {
+    assert_clean(tree().sources().filter_map(|file| names::vague(&file.path)));
+}
+
+#[test]
+fn a_functions_main_is_wiring_only() {
+    assert_clean(tree().sources().filter_map(|file| source::thick_main(&file.path, &file.text)));
+}
+
+#[test]
+fn every_problem_code_has_its_page_and_every_page_its_code() {
+    let tree = tree();
+    let codes = tree.sources().flat_map(|file| problems::codes(&file.path, &file.text)).collect();
+    let pages = tree.problem_pages().collect();
+    assert_clean(problems::unmatched(&codes, &pages));
+}
+
+#[test]
+fn decisions_are_short() {
+    assert_clean(tree().decisions().filter_map(|file| documents::too_long_a_decision(&file.path, &file.text)));
+}
+
+#[test]
+fn links_between_documents_lead_somewhere() {
+    let tree = tree();
+    assert_clean(
+        tree.documents().flat_map(|file| documents::dead_links(&file.path, &file.text, |path| tree.has(path))),
+    );
+}
+
+fn tree() -> Tree {
+    let tree = Tree::read();
+    assert!(tree.sources().count() > 20, "the tree was not found");
+    tree
+}
+
+fn assert_clean(violations: impl IntoIterator<Item = String>) {
+    let violations: Vec<_> = violations.into_iter().collect();
+    assert!(violations.is_empty(), "\n{}\n", violations.join("\n"));
+}
