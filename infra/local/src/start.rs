@@ -168,6 +168,8 @@ fn config(options: &Options, url: &str, folder: &DataFolder) -> Result<Config, C
         "FAREGATE_SECRETS" => Some(secrets.clone()),
         "FAREGATE_POLICY" => policy.clone(),
         "FAREGATE_OPERATOR" => options.operator.clone(),
+        // This program is the layer: it renders refusals in front of whatever is behind it.
+        "FAREGATE_LAYER" => Some("present".to_owned()),
         _ => None,
     })
 }

@@ -14,6 +14,7 @@ mod lifecycle;
 mod limits;
 mod malformed;
 mod money;
+mod program;
 mod refusals;
 mod secrecy;
 mod standards;
