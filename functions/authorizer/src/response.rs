@@ -82,7 +82,7 @@ fn context(decision: &Decision, status: u16, request_id: &str) -> BTreeMap<&'sta
     let owner = decision.principal.as_ref().map(|principal| &principal.owner);
     let of_owner = |read: fn(&faregate_domain::cell::Owner) -> String| owner.map(read).unwrap_or_default();
     let tightest = decision.standing.as_ref().map(Standing::tightest);
-    let of_tightest = |read: fn(&faregate_domain::standing::Window) -> u64| {
+    let of_tightest = |read: fn(&faregate_domain::standing::Level) -> u64| {
         tightest.map(|window| read(window).to_string()).unwrap_or_default()
     };
     let problem = decision.verdict.as_ref().err().map(|denial| refusal::problem(denial, decision.now));
@@ -90,6 +90,7 @@ fn context(decision: &Decision, status: u16, request_id: &str) -> BTreeMap<&'sta
         let headers = problem.as_ref().map(|problem| problem.headers.as_slice()).unwrap_or_default();
         headers.iter().find(|(own, _)| *own == name).map(|(_, value)| value.clone()).unwrap_or_default()
     };
+    let lease = decision.verdict.as_ref().ok().and_then(|admission| admission.lease);
     BTreeMap::from([
         ("status", status.to_string()),
         ("code", decision.verdict.as_ref().map_or_else(faregate_domain::denial::Denial::code, |_| "ok").to_owned()),
@@ -103,6 +104,8 @@ fn context(decision: &Decision, status: u16, request_id: &str) -> BTreeMap<&'sta
         ("gallery", of_owner(|owner| owner.gallery.clone())),
         ("scopes", decision.principal.as_ref().map(|principal| principal.scopes.clone()).unwrap_or_default()),
         ("chargeId", decision.verdict.as_ref().map(|admission| admission.charge.to_string()).unwrap_or_default()),
+        ("settle", if lease.is_some() { "required".to_owned() } else { String::new() }),
+        ("reservedUsd", lease.map(|lease| lease.amount.to_string()).unwrap_or_default()),
         ("rlLimit", of_tightest(|window| window.limit)),
         ("rlRemaining", of_tightest(|window| window.remaining)),
         ("rlReset", of_tightest(|window| window.resets_at.epoch_s())),

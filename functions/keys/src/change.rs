@@ -105,9 +105,9 @@ impl App {
         let recall = match lowered {
             Some(budget) => {
                 let child = CellId::Key(description.id.clone());
-                let wallet = self.services().store.find_wallet(&description.project, &child).await?;
+                let wallet = self.services().store.find_wallet(&description.project).await?;
                 let wallet = wallet.ok_or(Failure::Missing { item: "project's wallet" })?;
-                Some((description.project.clone(), Recall::under(budget, &cell.purse, &wallet)))
+                Some((description.project.clone(), Recall::under(budget, &child, &cell.purse, &wallet)))
             }
             None => None,
         };

@@ -1,11 +1,13 @@
 //! `POST /v1/api-keys`
 
 use faregate_domain::{
-    cell::{Cell, Counters, Owner, Purse, Status, StoredProof},
+    cell::{Cell, Owner, Purse, Status, StoredProof},
+    counters::Counters,
     delegation::{Overreach, Wish},
     denial::Denial,
     id::ProjectId,
     key::{ApiKey, KeyHash},
+    lease::Leases,
     money::MicroUsd,
     origin::Allowlist,
     policy::{Environment, Limits, Plan},
@@ -191,7 +193,9 @@ impl Draft<'_> {
             grants: self.grants.clone(),
             allowlist: self.allowlist.clone(),
             limits: self.limits,
-            purse: Purse { balance: MicroUsd::ZERO, granted: MicroUsd::ZERO, grant_seq: 0, budget: self.budget },
+            purse: Purse::empty(self.budget),
+            leases: Leases::default(),
+            project_window: None,
             counters: Counters::default(),
         }
     }

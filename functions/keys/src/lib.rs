@@ -12,7 +12,7 @@ mod view;
 
 use faregate_domain::{delegation::Overreach, denial::Denial, scope::Scope};
 use faregate_edge::{input, problem::Problem, seal::SealError, secrets::SecretsError};
-use faregate_gate::{Caller, Gate, Services};
+use faregate_gate::{Caller, Gate, GateError, Services};
 use faregate_store::StoreError;
 use lambda_http::{Body, Request, Response, http::Method};
 use serde::Serialize;
@@ -121,6 +121,8 @@ impl<E: Into<Failure>> From<E> for Refusal {
 enum Failure {
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error(transparent)]
+    Gate(#[from] GateError),
     #[error(transparent)]
     Secrets(#[from] SecretsError),
     #[error(transparent)]

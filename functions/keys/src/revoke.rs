@@ -1,11 +1,8 @@
 //! `DELETE /v1/api-keys/{id}` and `DELETE /v1/api-keys/self`
 
-use std::time::Duration;
-
 use faregate_domain::{
     cell::{Cell, CellId},
     id::{AccountId, KeyId},
-    recall::Recall,
 };
 use faregate_edge::{input, problem::Problem};
 use lambda_http::{Body, Request, Response};
@@ -43,31 +40,12 @@ impl App {
     }
 
     /// Gives up the key's place and returns its money, each of which may be repeated.
-    async fn clear(&self, account: &AccountId, id: &KeyId, mut cell: Cell) -> Result<(), Failure> {
-        let store = &self.services().store;
-        store.release_key(account, id).await?;
-        let child = CellId::Key(id.clone());
-        let project = cell.owner.project.clone();
-        for attempt in 1..=MAX_ATTEMPTS {
-            if Recall::is_done(&cell.purse) {
-                return Ok(());
-            }
-            let wallet = store.find_wallet(&project, &child).await?;
-            let wallet = wallet.ok_or(Failure::Missing { item: "project's wallet" })?;
-            if store.recall_money(&project, id, &Recall::all(&cell.purse, &wallet)).await? {
-                return Ok(());
-            }
-            // A grant was still on its way, or another request ends the same key.
-            tokio::time::sleep(PAUSE * attempt).await;
-            cell = store.find_cell(&child).await?.ok_or(Failure::Missing { item: "key's cell" })?;
-        }
-        Err(Failure::Contended { item: "project's wallet" })
+    async fn clear(&self, account: &AccountId, id: &KeyId, cell: Cell) -> Result<(), Failure> {
+        self.services().store.release_key(account, id).await?;
+        Ok(self.gate.recall(&CellId::Key(id.clone()), cell).await?)
     }
 }
 
 fn no_content() -> Result<Response<Body>, Refusal> {
     Ok(Response::builder().status(204).header("cache-control", "no-store").body(Body::Empty)?)
 }
-
-const MAX_ATTEMPTS: u32 = 8;
-const PAUSE: Duration = Duration::from_millis(5);

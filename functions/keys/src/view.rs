@@ -47,6 +47,8 @@ struct UsageView {
     this_minute: u64,
     remaining_budget_usd: Option<Usd>,
     spent_usd: Usd,
+    reserved_usd: Usd,
+    concurrent: usize,
     last_used_at: Option<String>,
 }
 
@@ -78,13 +80,15 @@ impl<'k> KeyView<'k> {
 
     /// The same with what was used.
     pub(crate) fn with_usage(mut self, cell: &Cell, now: Timestamp) -> Self {
-        let minute = cell.counters.window.map_or(now.minute(), |window| window.max(now.minute()));
+        let minute = cell.counters.latest(now).minute();
         let last_row = cell.counters.last_row.as_deref().and_then(|row| Row::parse(row).ok());
         self.usage = Some(UsageView {
             today: cell.counters.days.get(&minute.day()).copied().unwrap_or(0),
             this_minute: used_in(cell, minute),
-            remaining_budget_usd: cell.purse.budget.map(|budget| Usd(budget.minus(cell.purse.spent()))),
+            remaining_budget_usd: cell.purse.budget.map(|budget| Usd(budget.minus(cell.purse.spent()).minus(cell.purse.reserved))),
             spent_usd: Usd(cell.purse.spent()),
+            reserved_usd: Usd(cell.purse.reserved),
+            concurrent: cell.leases.held.values().filter(|lease| !lease.is_over(now)).count(),
             last_used_at: last_row.map(|row| row.at.to_string()),
         });
         self

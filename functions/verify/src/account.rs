@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use faregate_domain::cell::{Cell, Counters, Owner, Purse, Status, StoredProof};
+use faregate_domain::cell::{Cell, Owner, Purse, Status, StoredProof};
+use faregate_domain::counters::Counters;
 use faregate_domain::id::{AccountId, ProjectId};
-use faregate_domain::money::MicroUsd;
+use faregate_domain::lease::Leases;
 use faregate_domain::scope::{Grant, GrantSet};
 use faregate_domain::time::Timestamp;
 use faregate_domain::wallet::Address;
@@ -58,7 +59,9 @@ impl App {
             grants: everything.map_err(|_| no_such_plan())?,
             allowlist: None,
             limits: plan.sessions,
-            purse: Purse { balance: MicroUsd::ZERO, granted: MicroUsd::ZERO, grant_seq: 0, budget: None },
+            purse: Purse::empty(None),
+            leases: Leases::default(),
+            project_window: None,
             counters: Counters::default(),
         })
     }

@@ -22,7 +22,7 @@ impl WindowShift {
     /// A raised burst is not handed out in a running minute, because that minute may have opened without one.
     #[must_use]
     pub fn of(cell: &Cell, new: &Limits, now: Timestamp) -> Self {
-        let minute = cell.counters.window.map_or(now.minute(), |window| window.max(now.minute()));
+        let minute = cell.counters.latest(now).minute();
         let (old, new) = (cell.limits.per_minute, new.per_minute);
         let limit = i64::from(new.limit()) - i64::from(old.limit());
         let burst = (i64::from(new.burst()) - i64::from(old.burst())).min(0);
@@ -34,18 +34,20 @@ impl WindowShift {
 /// Requests that a cell admitted in `minute`; exact unless its limits were changed within that minute.
 #[must_use]
 pub fn used_in(cell: &Cell, minute: Minute) -> u64 {
-    Standing::of(cell, minute, None).minute.used
+    Standing::of(cell, minute.start(), None).minute.used
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::{
-        cell::{Counters, Owner, Purse, Status, StoredProof},
+        cell::{Owner, Purse, Status, StoredProof},
+        counters::Counters,
         id::{AccountId, ProjectId},
         key::KeyHash,
-        money::MicroUsd,
+        lease::Leases,
         scope::{Grant, GrantSet},
+        window::WindowLength,
     };
 
     fn limits(limit: u32, burst: u32) -> Limits {
@@ -66,9 +68,11 @@ mod tests {
             grants: GrantSet::new([Grant::parse("*").unwrap()]).unwrap(),
             allowlist: None,
             limits,
-            purse: Purse { balance: MicroUsd::ZERO, granted: MicroUsd::ZERO, grant_seq: 0, budget: None },
+            purse: Purse::empty(None),
+            leases: Leases::default(),
+            project_window: None,
             counters: Counters {
-                window: window.map(Minute),
+                highest: window.map(|minute| (WindowLength::Minute, minute)).into_iter().collect(),
                 minutes: left.iter().map(|(minute, left)| (Minute(*minute), *left)).collect(),
                 ..Counters::default()
             },

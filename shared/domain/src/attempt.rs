@@ -1,18 +1,22 @@
 //! One request's attempt to pass: what the single write will check and apply, and what a refused write means.
 
 use crate::{
-    cell::{Cell, CellId, Purse, Stale, Status, StoredProof},
+    cell::{Cell, CellId, Status, StoredProof},
+    charge::{ChargeId, ChargeNonce},
+    counters::Stale,
     denial::{Denial, Exhausted, LimitSource},
-    funding::Grant,
-    id::{ChargeId, SessionId},
+    funding::{Grant, Need, TokenSlice, Wallet},
+    id::SessionId,
     key::KeyHash,
-    limit::QuotaPolicy,
+    lease::Lease,
+    limit::{Opening, Rate},
     money::MicroUsd,
     origin::Origin,
     row::Row,
     scope::Scope,
-    standing::Standing,
+    standing::{Level, Standing},
     time::{Minute, Timestamp},
+    window::{Window, WindowLength},
 };
 
 /// Everything one conditional write needs; plain data, so that the write it becomes is a value too.
@@ -22,10 +26,9 @@ pub struct Attempt {
     pub cell: CellId,
     /// What the caller proved itself with.
     pub proof: Proof,
-    /// The instant of the decision.
+    /// The instant of the decision, and of every window it counts in: that of the clock, or the beginning of a later
+    /// window that another writer has opened.
     pub now: Timestamp,
-    /// The minute it counts in: that of `now`, or a later one that another writer has opened.
-    pub minute: Minute,
     /// The lane that writes: one request at a time uses it.
     pub lane: String,
     /// The lane's sequence number; the same for every re-send of one request, higher for the next request.
@@ -34,13 +37,21 @@ pub struct Attempt {
     pub scope: Scope,
     /// Where a browser request comes from.
     pub origin: Option<Origin>,
-    /// The route's price.
+    /// The route's price, or what it reserves.
     pub cost: MicroUsd,
     /// How the key's bucket opens if this is the minute's first request.
     pub opening: Opening,
     /// The route's own bucket.
     pub route: Option<RouteBucket>,
-    /// Money debited from the project that this write adds to the cell.
+    /// The window of the project's rate, where the cell's project has one.
+    pub project_window: Option<WindowLength>,
+    /// What the call holds until it is settled; `None` where the price is fixed.
+    pub lease: Option<Lease>,
+    /// Leases to move out of the way, because their time is over.
+    pub over: Vec<(ChargeNonce, Lease)>,
+    /// The concurrency cap, which must still be the cell's; known where leases are moved for a new one.
+    pub cap: Option<u32>,
+    /// What this write adds to the cell: debited from the project before.
     pub grant: Option<Grant>,
     /// The request's row.
     pub row: Row,
@@ -49,6 +60,26 @@ pub struct Attempt {
 }
 
 impl Attempt {
+    /// The minute that the key's bucket counts in.
+    #[must_use]
+    pub fn minute(&self) -> Minute {
+        self.now.minute()
+    }
+
+    /// The tokens that the grant brings for the window that this write counts in.
+    #[must_use]
+    pub fn granted_tokens(&self) -> Option<TokenSlice> {
+        let window = Window::at(self.now, self.project_window?);
+        self.grant?.tokens.filter(|tokens| tokens.index == window.index)
+    }
+
+    /// What the write charges for good: a fixed price, and every lease that it moves out of the way.
+    #[must_use]
+    pub fn captured(&self) -> MicroUsd {
+        let price = if self.lease.is_none() { self.cost } else { MicroUsd::ZERO };
+        self.over.iter().fold(price, |sum, (_, lease)| sum.plus(lease.amount))
+    }
+
     /// Reads from the state that refused the write what to do next.
     ///
     /// # Errors
@@ -65,14 +96,27 @@ impl Attempt {
         permit(cell, &self.scope, self.origin.as_ref())?;
         let shortage = self.cost.minus(cell.purse.balance);
         if cell.status == Status::Frozen || shortage > cell.purse.room() {
-            return Err(out_of_credit(&cell.purse));
+            return Err(out_of_credit(cell, shortage));
         }
         let next = self.fitted(cell);
         let exhausted = next.exhausted(cell);
-        if shortage > MicroUsd::ZERO && next.grant.is_none_or(|grant| grant.amount < shortage) {
+        let need = next.need(cell, shortage);
+        if need.is_some() {
             return Ok(Next::Fund { attempt: Box::new(next), exhausted });
         }
         exhausted.map_or(Ok(Next::Again(Box::new(next))), Err)
+    }
+
+    /// What the cell lacks for this attempt, its grant included.
+    #[must_use]
+    pub fn need(&self, cell: &Cell, shortage: MicroUsd) -> Option<Need> {
+        let granted = self.grant.map_or(MicroUsd::ZERO, |grant| grant.amount);
+        let shortage = if granted >= shortage { MicroUsd::ZERO } else { shortage };
+        let window = self.project_window.map(|length| Window::at(self.now, length));
+        let is_lacking = |window: &Window| cell.counters.tokens.get(&window.index).copied().unwrap_or(0) == 0;
+        let token = window.filter(is_lacking).filter(|_| self.granted_tokens().is_none());
+        let lacks = shortage > MicroUsd::ZERO || token.is_some();
+        lacks.then_some(Need { cost: self.cost, shortage, token })
     }
 
     /// Whether the state was written by this very attempt.
@@ -84,51 +128,64 @@ impl Attempt {
     /// This attempt, admitted: `cell` is the state after its write.
     #[must_use]
     pub fn admitted(self, cell: &Cell) -> Admission {
-        let standing =
-            Standing::of(cell, self.minute.max(cell.counters.window.unwrap_or(self.minute)), self.route.as_ref());
-        let stale = cell.counters.stale(self.minute);
-        let stale =
-            stale.into_iter().filter(|stale| !matches!(stale, Stale::Slot(lane) if *lane == self.lane)).collect();
-        Admission { charge: self.row.charge, cost: self.cost, standing, stale }
+        let standing = Standing::of(cell, cell.counters.latest(self.now), self.route.as_ref());
+        let charge = ChargeId { cell: self.cell, nonce: self.row.charge };
+        Admission { charge, cost: self.cost, lease: self.lease, standing }
     }
 
-    /// The same request, fitted to a state that another writer has moved on.
-    fn fitted(&self, cell: &Cell) -> Self {
+    /// The same request, fitted to a state of the cell.
+    #[must_use]
+    pub fn fitted(&self, cell: &Cell) -> Self {
         let mut next = self.clone();
-        next.minute = self.minute.max(cell.counters.window.unwrap_or(self.minute));
         // An instance whose clock is behind must not admit what has ended by then.
-        next.now = self.now.max(next.minute.start());
-        next.stale.clear();
+        next.now = cell.counters.latest(self.now);
         if let Some(slot) = cell.counters.slots.get(&self.lane).filter(|slot| **slot > self.seq) {
             next.seq = slot + 1;
         }
-        let minutes = |minute| cell.counters.minutes.get(&minute).copied();
-        next.opening = Opening::of(minutes, next.minute, cell.limits.per_minute);
+        let minute = next.minute();
+        let left = |minute| cell.counters.minutes.get(&minute).copied();
+        next.opening = Opening::of(left(minute), left(minute.previous()), cell.limits.per_minute);
         if let Some(route) = &mut next.route {
-            let minutes = |minute| cell.counters.routes.get(&(route.class.clone(), minute)).copied();
-            route.opening = Opening::of(minutes, next.minute, route.quota);
+            let window = route.window(next.now);
+            let left = |window| cell.counters.routes.get(&(route.class.clone(), window)).copied();
+            route.opening = Opening::of(left(window), left(window.previous()), route.rate.quota);
         }
+        next.project_window = cell.project_window;
+        next.over = cell.leases.over(next.now);
+        next.cap = (!next.over.is_empty()).then_some(cell.limits.concurrent);
         if next.grant.as_ref().is_some_and(|grant| grant.seq != cell.purse.grant_seq + 1) {
             next.grant = None;
         }
+        let is_other = |stale: &Stale| !matches!(stale, Stale::Slot(lane) if *lane == self.lane);
+        next.stale = cell.counters.stale(next.now, cell.project_window).into_iter().filter(is_other).collect();
         next
     }
 
-    /// The first window with nothing left, the longest first.
+    /// The first limit with nothing left, the longest window first.
     fn exhausted(&self, cell: &Cell) -> Option<Denial> {
-        let standing = Standing::of(cell, self.minute, self.route.as_ref());
-        let spent = |window: Option<&crate::standing::Window>, source| {
-            window.filter(|window| window.remaining == 0).map(|window| Exhausted {
+        let standing = Standing::of(cell, self.now, self.route.as_ref());
+        let spent = |level: Option<&Level>, source| {
+            level.filter(|level| level.remaining == 0).map(|level| Exhausted {
                 source,
-                limit: window.limit,
-                used: window.used,
-                resets_at: window.resets_at,
+                limit: level.limit,
+                used: level.used,
+                resets_at: level.resets_at,
             })
         };
         spent(Some(&standing.day), LimitSource::Key)
             .map(Denial::RateLimitedDaily)
             .or_else(|| spent(Some(&standing.minute), LimitSource::Key).map(Denial::RateLimited))
             .or_else(|| spent(standing.route.as_ref(), LimitSource::Route).map(Denial::RateLimited))
+            .or_else(|| self.crowded(cell).map(Denial::RateLimitedConcurrent))
+    }
+
+    /// The concurrency cap, where the call needs a place and none is free.
+    fn crowded(&self, cell: &Cell) -> Option<Exhausted> {
+        self.lease?;
+        let running = cell.leases.held.len().saturating_sub(self.over.len());
+        let (used, limit) = (u64::try_from(running).unwrap_or(u64::MAX), u64::from(cell.limits.concurrent));
+        let resets_at = cell.leases.first_end().unwrap_or(self.now);
+        (used >= limit).then_some(Exhausted { source: LimitSource::Key, limit, used, resets_at })
     }
 }
 
@@ -171,41 +228,17 @@ impl Proof {
 pub struct RouteBucket {
     /// The route's class, part of the counter's name.
     pub class: String,
-    /// Its limit and burst.
-    pub quota: QuotaPolicy,
-    /// How it opens if this is the minute's first request.
+    /// Its limit, burst and window.
+    pub rate: Rate,
+    /// How it opens if this is the window's first request.
     pub opening: Opening,
 }
 
-/// With how many tokens a minute begins; each is one form of the write's condition.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Opening {
-    /// With a full bucket, because the minute before was quiet enough or empty; or not any more, being open already.
-    Full,
-    /// With what the minute before left, and this limit.
-    Carried {
-        /// Tokens that a minute adds.
-        limit: u32,
-    },
-    /// With this limit alone: the minute before ended below zero, because the limit was lowered within it.
-    Drained {
-        /// Tokens that a minute adds.
-        limit: u32,
-    },
-}
-
-impl Opening {
-    /// How `minute` opens, given the tokens that each minute has left (`None`: it admitted nothing).
+impl RouteBucket {
+    /// The window of an instant.
     #[must_use]
-    pub fn of(left: impl Fn(Minute) -> Option<i64>, minute: Minute, quota: QuotaPolicy) -> Self {
-        if left(minute).is_some() {
-            return Self::Full;
-        }
-        match left(minute.previous()) {
-            Some(left) if left < 0 => Self::Drained { limit: quota.limit() },
-            Some(left) if left < i64::from(quota.burst()) => Self::Carried { limit: quota.limit() },
-            _ => Self::Full,
-        }
+    pub fn window(&self, now: Timestamp) -> Window {
+        Window::at(now, self.rate.window)
     }
 }
 
@@ -216,7 +249,7 @@ pub enum Next {
     Applied,
     /// Send this one.
     Again(Box<Attempt>),
-    /// Fetch money from the project first.
+    /// Fetch money or tokens from the project first.
     Fund {
         /// The attempt to fund.
         attempt: Box<Attempt>,
@@ -225,17 +258,17 @@ pub enum Next {
     },
 }
 
-/// A request that was let through: counted and paid.
+/// A request that was let through: counted, and paid or reserved.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Admission {
     /// The charge's id.
     pub charge: ChargeId,
-    /// What it cost.
+    /// What it cost, or what is reserved for it.
     pub cost: MicroUsd,
+    /// Until when it is to be settled, where its price is not fixed.
+    pub lease: Option<Lease>,
     /// What is left of each limit.
     pub standing: Standing,
-    /// Counters that the next write may remove.
-    pub stale: Vec<Stale>,
 }
 
 /// Whether a cell may do something from somewhere.
@@ -252,25 +285,34 @@ pub fn permit(cell: &Cell, scope: &Scope, origin: Option<&Origin>) -> Result<(),
     Ok(())
 }
 
-/// The 402 of a purse.
+/// The 402 of a cell that lacks `shortage`, or is frozen.
 #[must_use]
-pub fn out_of_credit(purse: &Purse) -> Denial {
+pub fn out_of_credit(cell: &Cell, shortage: MicroUsd) -> Denial {
+    let purse = &cell.purse;
+    let is_frozen = cell.status == Status::Frozen;
+    // What is reserved may come back by a settlement, and after the lease's end it will not.
+    let may_return = !is_frozen && purse.reserved > MicroUsd::ZERO && purse.reserved.plus(purse.room()) >= shortage;
     Denial::InsufficientCredits {
         source: LimitSource::Key,
         spent: purse.spent(),
-        reserved: MicroUsd::ZERO,
+        reserved: purse.reserved,
         limit: purse.budget,
+        retry_at: cell.leases.first_end().filter(|_| may_return),
     }
 }
 
-/// The 402 of a purse whose project has nothing left to give it.
+/// The 402 of a project that lacks `shortage`, and whose cells hold nothing that could be taken back.
 #[must_use]
-pub fn project_is_dry(purse: &Purse) -> Denial {
+pub fn project_is_dry(wallet: &Wallet, cells: &[Cell], shortage: MicroUsd) -> Denial {
+    let sum = |of: fn(&Cell) -> MicroUsd| cells.iter().map(of).fold(MicroUsd::ZERO, MicroUsd::plus);
+    let (held, reserved) = (sum(|cell| cell.purse.balance), sum(|cell| cell.purse.reserved));
+    let may_return = wallet.available.plus(reserved) >= shortage;
     Denial::InsufficientCredits {
         source: LimitSource::Project,
-        spent: purse.spent(),
-        reserved: MicroUsd::ZERO,
-        limit: None,
+        spent: wallet.allocated.minus(wallet.available).minus(held).minus(reserved),
+        reserved,
+        limit: Some(wallet.allocated),
+        retry_at: cells.iter().filter_map(|cell| cell.leases.first_end()).min().filter(|_| may_return),
     }
 }
 

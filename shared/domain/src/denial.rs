@@ -34,11 +34,17 @@ pub enum Denial {
         reserved: MicroUsd,
         /// The budget; `None` when it has no cap of its own.
         limit: Option<MicroUsd>,
+        /// When reserved money may have come back, where that would be enough.
+        retry_at: Option<Timestamp>,
     },
     /// A limit per window is used up.
     RateLimited(Exhausted),
     /// The quota of the UTC day is used up.
     RateLimitedDaily(Exhausted),
+    /// As many calls as may be waiting for their settlement are.
+    RateLimitedConcurrent(Exhausted),
+    /// The rate that all keys of the project share is used up.
+    RateLimitedProject(Exhausted),
     /// No route has this method and path.
     UnknownRoute,
 }
@@ -59,6 +65,8 @@ impl Denial {
             Self::InsufficientCredits { .. } => "insufficient_credits",
             Self::RateLimited(_) => "rate_limited",
             Self::RateLimitedDaily(_) => "rate_limited_daily",
+            Self::RateLimitedConcurrent(_) => "rate_limited_concurrent",
+            Self::RateLimitedProject(_) => "rate_limited_project",
             Self::UnknownRoute => "unknown_route",
         }
     }
@@ -75,7 +83,10 @@ impl Denial {
             | Self::ForbiddenEnvironment
             | Self::PlanRequired => 403,
             Self::UnknownRoute => 404,
-            Self::RateLimited(_) | Self::RateLimitedDaily(_) => 429,
+            Self::RateLimited(_)
+            | Self::RateLimitedDaily(_)
+            | Self::RateLimitedConcurrent(_)
+            | Self::RateLimitedProject(_) => 429,
         }
     }
 
@@ -94,6 +105,8 @@ impl Denial {
             Self::InsufficientCredits { .. } => "Insufficient credits",
             Self::RateLimited(_) => "Too many requests in this window.",
             Self::RateLimitedDaily(_) => "The quota of this UTC day is used up.",
+            Self::RateLimitedConcurrent(_) => "Too many calls are running; wait until one is settled.",
+            Self::RateLimitedProject(_) => "Too many requests of this project in this window.",
             Self::UnknownRoute => "No route has this method and path.",
         }
     }
@@ -102,7 +115,19 @@ impl Denial {
     #[must_use]
     pub fn retry_at(&self) -> Option<Timestamp> {
         match self {
-            Self::RateLimited(exhausted) | Self::RateLimitedDaily(exhausted) => Some(exhausted.resets_at),
+            Self::InsufficientCredits { retry_at, .. } => *retry_at,
+            _ => self.exhausted().map(|exhausted| exhausted.resets_at),
+        }
+    }
+
+    /// The limit that a 429 ran into.
+    #[must_use]
+    pub fn exhausted(&self) -> Option<&Exhausted> {
+        match self {
+            Self::RateLimited(exhausted)
+            | Self::RateLimitedDaily(exhausted)
+            | Self::RateLimitedConcurrent(exhausted)
+            | Self::RateLimitedProject(exhausted) => Some(exhausted),
             _ => None,
         }
     }

@@ -1,109 +1,227 @@
-//! How money moves from a project to its cells: debited first, credited second, each step once.
+//! How money and the project's rate move from a project to its cells: debited first, credited second, each step once.
 
-use crate::{cell::Purse, money::MicroUsd};
+use std::collections::BTreeMap;
 
-/// A grant: an amount and its number in the sequence of one cell's grants.
+use crate::{
+    cell::{CellId, Purse},
+    denial::{Exhausted, LimitSource},
+    limit::{Opening, Rate},
+    money::MicroUsd,
+    recall::CLOSED,
+    time::Timestamp,
+    window::{Window, WindowLength},
+};
+
+/// A grant: what one cell is given, and its number in the sequence of that cell's grants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Grant {
-    /// The amount.
+    /// Money.
     pub amount: MicroUsd,
+    /// Tokens of the project's rate.
+    pub tokens: Option<TokenSlice>,
     /// Its number: one more than the last the cell received.
     pub seq: u64,
 }
 
-/// A project's money, as one cell's request sees it.
+/// Tokens of a project's rate, good for one window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TokenSlice {
+    /// The window's number.
+    pub index: u64,
+    /// How many.
+    pub count: u64,
+}
+
+/// A return: what one cell gives back to its project, and its number in the sequence of that cell's returns.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Return {
+    /// The amount.
+    pub amount: MicroUsd,
+    /// Its number; 0 before the first.
+    pub seq: u64,
+}
+
+/// A project's money and rate.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Wallet {
     /// What is not granted to any cell.
     pub available: MicroUsd,
-    /// Cells that ever received a grant.
-    pub children: u64,
-    /// The last grant debited for this cell.
-    pub last: Option<Grant>,
+    /// What was allocated to the project, less what was given back to the account.
+    pub allocated: MicroUsd,
+    /// How fast all of its cells together may go.
+    pub rate: Option<Rate>,
+    /// Tokens of the rate left, by window of the rate's length.
+    pub tokens: BTreeMap<u64, i64>,
+    /// The highest window that tokens were taken from, by length.
+    pub highest: BTreeMap<WindowLength, u64>,
+    /// The cells that ever received a grant.
+    pub children: BTreeMap<CellId, Child>,
 }
 
-/// What a cell that lacks money should do.
+/// What a wallet knows of one cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Child {
+    /// The last grant debited for it.
+    pub last: Grant,
+    /// The number of the last return received from it.
+    pub returned: u64,
+}
+
+/// What one request lacks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Need {
+    /// What the request costs.
+    pub cost: MicroUsd,
+    /// How much of that the cell lacks.
+    pub shortage: MicroUsd,
+    /// The window of which the cell has no token.
+    pub token: Option<Window>,
+}
+
+/// What a cell that lacks something should do.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Funding {
     /// Credit this grant: it has been debited already, by this request or by one that did not live to credit it.
     Credit(Grant),
     /// Debit this one.
-    Debit(Grant),
+    Debit(Debit),
     /// Look at the cell again: it has received more than the wallet had debited when it was read.
     Reread,
-    /// Nothing: the project cannot pay.
+    /// The project has not enough money.
     Dry,
+    /// The project's rate is used up.
+    Exhausted(Exhausted),
+    /// The cell believes in another rate than the project has.
+    Outdated(Option<WindowLength>),
+}
+
+/// One debit of a wallet: the grant, and the tokens' bucket it is taken from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Debit {
+    /// The grant.
+    pub grant: Grant,
+    /// Where its tokens come from.
+    pub bucket: Option<TokenBucket>,
+    /// Windows of the rate that nothing reads any more.
+    pub stale: Vec<u64>,
+}
+
+/// The bucket of a project's rate in one window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TokenBucket {
+    /// The window.
+    pub window: Window,
+    /// The rate, which must still be the project's.
+    pub rate: Rate,
+    /// How the bucket opens if these are the window's first tokens.
+    pub opening: Opening,
 }
 
 impl Wallet {
-    /// How `purse` gets at least `shortage`.
-    ///
-    /// The slice is large while there is plenty and shrinks to the bare shortage near exhaustion, so that no cell
-    /// sits on money which another needs.
+    /// What the wallet knows of a cell that it has granted something.
     #[must_use]
-    pub fn fund(&self, purse: &Purse, cost: MicroUsd, shortage: MicroUsd) -> Funding {
-        let next_seq = purse.grant_seq + 1;
-        match self.last {
-            Some(last) if last.seq == next_seq => return Funding::Credit(last),
-            Some(last) if last.seq > next_seq => return Funding::Reread,
+    pub fn find(&self, child: &CellId) -> Option<&Child> {
+        self.children.get(child)
+    }
+
+    /// A grant that was debited for the cell and has not reached it.
+    #[must_use]
+    pub fn pending(&self, child: &CellId, purse: &Purse) -> Option<Grant> {
+        self.find(child).map(|child| child.last).filter(|grant| grant.seq == purse.grant_seq + 1)
+    }
+
+    /// A return that left the cell and has not reached the wallet.
+    #[must_use]
+    pub fn pending_return(&self, child: &CellId, purse: &Purse) -> Option<Return> {
+        let received = self.find(child).map_or(0, |child| child.returned);
+        Some(purse.returns).filter(|returned| returned.seq == received + 1)
+    }
+
+    /// The instant to take tokens at: a window that some writer has left behind is closed.
+    #[must_use]
+    pub fn latest(&self, now: Timestamp) -> Timestamp {
+        let starts = self.highest.iter().map(|(length, index)| Window { length: *length, index: *index }.start());
+        starts.fold(now, Timestamp::max)
+    }
+
+    /// How the cell gets what the request needs.
+    ///
+    /// A slice is large while there is plenty and shrinks to the bare need near exhaustion, so that no cell sits on what
+    /// another needs.
+    #[must_use]
+    pub fn fund(&self, child: &CellId, purse: &Purse, need: &Need) -> Funding {
+        let seq = purse.grant_seq + 1;
+        match self.find(child).map(|child| child.last) {
+            Some(last) if last.seq == seq => return Funding::Credit(last),
+            Some(last) if last.seq > seq => return Funding::Reread,
             _ => {}
         }
-        if self.available < shortage || purse.room() < shortage {
+        if self.available < need.shortage || purse.room() < need.shortage {
             return Funding::Dry;
         }
-        let share = self.available.micro_usd() / (2 * self.children.max(1));
-        let most = cost.micro_usd().saturating_mul(MAX_SLICE_REQUESTS).min(purse.room().micro_usd());
-        let amount = share.min(most).max(shortage.micro_usd());
-        MicroUsd::new(amount).map_or(Funding::Dry, |amount| Funding::Debit(Grant { amount, seq: next_seq }))
+        let bucket = match need.token.map(|window| self.bucket(window)) {
+            Some(Err(funding)) => return funding,
+            Some(Ok(bucket)) => Some(bucket),
+            None => None,
+        };
+        let tokens =
+            bucket.map(|(bucket, left)| TokenSlice { index: bucket.window.index, count: self.share(&bucket, left) });
+        let grant = Grant { amount: self.slice(purse, need), tokens, seq };
+        let bucket = bucket.map(|(bucket, _)| bucket);
+        let stale = bucket.map(|bucket| self.stale(bucket.window)).unwrap_or_default();
+        Funding::Debit(Debit { grant, bucket, stale })
+    }
+
+    fn stale(&self, window: Window) -> Vec<u64> {
+        self.tokens.keys().copied().filter(|index| *index < window.previous().index).take(MAX_STALE).collect()
+    }
+
+    /// The money to grant: nothing where none is lacking.
+    fn slice(&self, purse: &Purse, need: &Need) -> MicroUsd {
+        if need.shortage == MicroUsd::ZERO {
+            return MicroUsd::ZERO;
+        }
+        let live = self.children.values().filter(|child| child.last.seq < CLOSED).count().max(1);
+        let share = self.available.micro_usd() / (2 * u64::try_from(live).unwrap_or(u64::MAX / 2));
+        let most = need.cost.micro_usd().saturating_mul(MAX_SLICE_REQUESTS).min(purse.room().micro_usd());
+        MicroUsd::new(share.min(most)).map_or(need.shortage, |amount| amount.max(need.shortage))
+    }
+
+    /// The bucket of a window and what is left in it, at least one token.
+    fn bucket(&self, window: Window) -> Result<(TokenBucket, u64), Funding> {
+        let Some(rate) = self.rate.filter(|rate| rate.window == window.length) else {
+            return Err(Funding::Outdated(self.rate.map(|rate| rate.window)));
+        };
+        let left_in = |window: Window| self.tokens.get(&window.index).copied();
+        let (current, previous) = (left_in(window), left_in(window.previous()));
+        let opened_with = rate.quota.refill(previous.map(|left| u32::try_from(left.max(0)).unwrap_or(u32::MAX)));
+        let left = current.unwrap_or(i64::from(opened_with));
+        match u64::try_from(left) {
+            Ok(left) if left > 0 => {
+                Ok((TokenBucket { window, rate, opening: Opening::of(current, previous, rate.quota) }, left))
+            }
+            _ => Err(Funding::Exhausted(Exhausted {
+                source: LimitSource::Project,
+                limit: rate.quota.limit().into(),
+                used: u64::try_from(i64::from(opened_with) - left).unwrap_or(0),
+                resets_at: window.end(),
+            })),
+        }
+    }
+
+    /// The tokens to grant: half of an equal share among the cells that took some in this window.
+    fn share(&self, bucket: &TokenBucket, left: u64) -> u64 {
+        let index = bucket.window.index;
+        let takes_part = |child: &&Child| child.last.tokens.is_some_and(|tokens| tokens.index == index);
+        let taking = u64::try_from(self.children.values().filter(takes_part).count()).unwrap_or(u64::MAX / 2).max(1);
+        (left / (2 * taking)).clamp(1, MAX_SLICE_REQUESTS)
     }
 }
 
-/// A slice pays for at most this many requests.
+/// A slice is good for at most this many requests.
 const MAX_SLICE_REQUESTS: u64 = 100;
+/// One write removes at most this many: the rest goes with the next.
+const MAX_STALE: usize = 24;
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn usd(micro_usd: u64) -> MicroUsd {
-        MicroUsd::new(micro_usd).unwrap()
-    }
-
-    fn purse(granted: u64, grant_seq: u64, budget: Option<u64>) -> Purse {
-        Purse { balance: MicroUsd::ZERO, granted: usd(granted), grant_seq, budget: budget.map(usd) }
-    }
-
-    fn wallet(available: u64, last: Option<(u64, u64)>) -> Wallet {
-        let last = last.map(|(amount, seq)| Grant { amount: usd(amount), seq });
-        Wallet { available: usd(available), children: 1, last }
-    }
-
-    #[test]
-    fn a_slice_shrinks_as_the_wallet_empties() {
-        let fund = |available| wallet(available, None).fund(&purse(0, 0, None), usd(10), usd(10));
-        let debit = |amount| Funding::Debit(Grant { amount: usd(amount), seq: 1 });
-        assert_eq!(fund(1_000_000), debit(1_000));
-        assert_eq!(fund(100), debit(50));
-        assert_eq!(fund(12), debit(10));
-        assert_eq!(fund(9), Funding::Dry);
-    }
-
-    #[test]
-    fn a_slice_never_exceeds_the_budget() {
-        let fund = |granted| wallet(1_000_000, None).fund(&purse(granted, 0, Some(100)), usd(10), usd(10));
-        assert_eq!(fund(0), Funding::Debit(Grant { amount: usd(100), seq: 1 }));
-        assert_eq!(fund(85), Funding::Debit(Grant { amount: usd(15), seq: 1 }));
-        assert_eq!(fund(95), Funding::Dry);
-    }
-
-    #[test]
-    fn a_grant_that_was_debited_is_credited_before_another_is_debited() {
-        let pending = wallet(0, Some((70, 4)));
-        assert_eq!(
-            pending.fund(&purse(0, 3, None), usd(10), usd(10)),
-            Funding::Credit(Grant { amount: usd(70), seq: 4 })
-        );
-        assert_eq!(pending.fund(&purse(0, 2, None), usd(10), usd(10)), Funding::Reread);
-        assert_eq!(pending.fund(&purse(0, 4, None), usd(10), usd(10)), Funding::Dry);
-    }
-}
+mod tests;

@@ -70,10 +70,6 @@ identifier!(
     KeyId, "key_", 16
 );
 identifier!(
-    /// One admitted request, and the charge it made.
-    ChargeId, "chg_", 22
-);
-identifier!(
     /// A login: the `jti` of its access token.
     SessionId, "jti_", 22
 );

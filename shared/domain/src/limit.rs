@@ -2,6 +2,8 @@
 
 use std::num::NonZeroU32;
 
+use crate::window::WindowLength;
+
 /// A sustained rate per window with room for a burst.
 ///
 /// The bucket holds at most `limit + burst` tokens and gains `limit` at every window's start, so any
@@ -55,6 +57,45 @@ impl QuotaPolicy {
         match previous_left {
             Some(left) if left < self.burst => left + self.limit(),
             _ => self.capacity(),
+        }
+    }
+}
+
+/// A quota and the window it counts in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Rate {
+    /// Requests per window, and the burst.
+    pub quota: QuotaPolicy,
+    /// The window.
+    pub window: WindowLength,
+}
+
+/// With how many tokens a window begins; each is one form of a write's condition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Opening {
+    /// With a full bucket, because the window before was quiet enough or empty; or not any more, being open already.
+    Full,
+    /// With what the window before left, and this limit.
+    Carried {
+        /// Tokens that a window adds.
+        limit: u32,
+    },
+    /// With this limit alone: the window before ended below zero, because the limit was lowered within it.
+    Drained {
+        /// Tokens that a window adds.
+        limit: u32,
+    },
+}
+
+impl Opening {
+    /// How a window opens, given the tokens left in it and in the one before (`None`: it admitted nothing).
+    #[must_use]
+    pub fn of(current: Option<i64>, previous: Option<i64>, quota: QuotaPolicy) -> Self {
+        match previous {
+            _ if current.is_some() => Self::Full,
+            Some(left) if left < 0 => Self::Drained { limit: quota.limit() },
+            Some(left) if left < i64::from(quota.burst()) => Self::Carried { limit: quota.limit() },
+            _ => Self::Full,
         }
     }
 }

@@ -9,7 +9,8 @@ use std::{fmt, net::IpAddr};
 
 use crate::{
     base62,
-    id::{ChargeId, InvalidId},
+    charge::ChargeNonce,
+    id::InvalidId,
     money::MicroUsd,
     time::Timestamp,
 };
@@ -17,8 +18,8 @@ use crate::{
 /// What the table's stream carries of one admitted request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
-    /// The request's id and its charge.
-    pub charge: ChargeId,
+    /// The charge's name within the cell that the row stands in.
+    pub charge: ChargeNonce,
     /// When it was admitted.
     pub at: Timestamp,
     /// What it cost.
@@ -40,7 +41,7 @@ impl Row {
         let mut words = text.split(' ');
         let mut word = || words.next().filter(|word| !word.is_empty() && word.len() <= MAX_WORD_BYTES).ok_or(InvalidId);
         let row = Self {
-            charge: ChargeId::from_suffix(word()?)?,
+            charge: ChargeNonce::parse(word()?)?,
             at: Timestamp::from_epoch_ms(word()?.parse().map_err(|_| InvalidId)?),
             cost: MicroUsd::new(word()?.parse().map_err(|_| InvalidId)?).map_err(|_| InvalidId)?,
             class: word()?.to_owned(),
@@ -54,7 +55,7 @@ impl Row {
 impl fmt::Display for Row {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (at, cost) = (self.at.epoch_ms(), self.cost.micro_usd());
-        write!(out, "{} {at} {cost} {} {} {}", self.charge.suffix(), self.class, self.network, self.agent)
+        write!(out, "{} {at} {cost} {} {} {}", self.charge.as_str(), self.class, self.network, self.agent)
     }
 }
 
@@ -98,7 +99,7 @@ mod tests {
     #[test]
     fn a_row_prints_and_reads_as_itself() {
         let row = Row {
-            charge: ChargeId::mint(&mut |pool| pool.fill(3)),
+            charge: ChargeNonce::mint(&mut |pool| pool.fill(3)),
             at: Timestamp::from_epoch_ms(1_760_000_000_123),
             cost: MicroUsd::new(10_000).unwrap(),
             class: "kRtz".into(),

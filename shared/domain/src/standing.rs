@@ -6,23 +6,24 @@ use crate::{
     attempt::RouteBucket,
     cell::Cell,
     limit::QuotaPolicy,
-    time::{Day, Minute, Timestamp},
+    time::{Day, Timestamp},
+    window::{Window, WindowLength},
 };
 
 /// The state of every limit that counts a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Standing {
     /// The key's minute.
-    pub minute: Window,
-    /// The route's minute, where it has a limit of its own.
-    pub route: Option<Window>,
+    pub minute: Level,
+    /// The route's window, where it has a limit of its own.
+    pub route: Option<Level>,
     /// The key's UTC day.
-    pub day: Window,
+    pub day: Level,
 }
 
-/// One limit in its current window.
+/// One limit and how much of it is used in its current window.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Window {
+pub struct Level {
     /// The policy's name in `RateLimit` fields.
     pub name: &'static str,
     /// Requests per window.
@@ -38,35 +39,39 @@ pub struct Window {
 }
 
 impl Standing {
-    /// What a state leaves in `minute` and its day.
+    /// What a state leaves in the windows of `now`.
     #[must_use]
-    pub fn of(cell: &Cell, minute: Minute, route: Option<&RouteBucket>) -> Self {
+    pub fn of(cell: &Cell, now: Timestamp, route: Option<&RouteBucket>) -> Self {
         let counters = &cell.counters;
-        let key_left = tokens(|window| counters.minutes.get(&window).copied(), minute, cell.limits.per_minute);
+        let minute = Window::at(now, WindowLength::Minute);
+        let left = |index| counters.minutes.get(&crate::time::Minute(index)).copied();
+        let key = level("minute", cell.limits.per_minute, left, minute);
         let route = route.map(|route| {
-            let find = |window| counters.routes.get(&(route.class.clone(), window)).copied();
-            bucket("route", route.quota, tokens(find, minute, route.quota), minute)
+            let window = route.window(now);
+            let left = |index| counters.routes.get(&(route.class.clone(), Window { index, ..window })).copied();
+            level("route", route.rate.quota, left, window)
         });
-        let used = counters.days.get(&minute.day()).copied().unwrap_or(0);
-        let day = Window {
+        let today = now.minute().day();
+        let used = counters.days.get(&today).copied().unwrap_or(0);
+        let day = Level {
             name: "day",
             limit: cell.limits.per_day,
             used,
             remaining: cell.limits.per_day.saturating_sub(used),
             seconds: Day::SECONDS,
-            resets_at: minute.day().end(),
+            resets_at: today.end(),
         };
-        Self { minute: bucket("minute", cell.limits.per_minute, key_left, minute), route, day }
+        Self { minute: key, route, day }
     }
 
     /// The windows, shortest and narrowest first.
-    pub fn windows(&self) -> impl Iterator<Item = &Window> {
+    pub fn windows(&self) -> impl Iterator<Item = &Level> {
         self.route.iter().chain([&self.minute, &self.day])
     }
 
     /// The window that will refuse first.
     #[must_use]
-    pub fn tightest(&self) -> &Window {
+    pub fn tightest(&self) -> &Level {
         self.windows().min_by_key(|window| window.remaining).unwrap_or(&self.minute)
     }
 
@@ -82,7 +87,7 @@ impl Standing {
         self.field(|window| format!("r={};t={}", window.remaining, now.seconds_until(window.resets_at)))
     }
 
-    fn field(&self, parameters: impl Fn(&Window) -> String) -> String {
+    fn field(&self, parameters: impl Fn(&Level) -> String) -> String {
         let mut field = String::new();
         for window in self.windows() {
             let separator = if field.is_empty() { "" } else { ", " };
@@ -93,16 +98,18 @@ impl Standing {
     }
 }
 
-/// Tokens that the minute opened with, and those it has left.
-fn tokens(find: impl Fn(Minute) -> Option<i64>, minute: Minute, quota: QuotaPolicy) -> (i64, i64) {
-    let previous = find(minute.previous()).map(|left| u32::try_from(left.max(0)).unwrap_or(u32::MAX));
+/// A bucket's state, from the tokens that windows have left.
+fn level(name: &'static str, quota: QuotaPolicy, left: impl Fn(u64) -> Option<i64>, window: Window) -> Level {
+    let previous = left(window.previous().index).map(|left| u32::try_from(left.max(0)).unwrap_or(u32::MAX));
     let opened_with = i64::from(quota.refill(previous));
-    (opened_with, find(minute).unwrap_or(opened_with))
-}
-
-fn bucket(name: &'static str, quota: QuotaPolicy, (opened_with, left): (i64, i64), minute: Minute) -> Window {
+    let left = left(window.index).unwrap_or(opened_with);
     let limit = u64::from(quota.limit());
-    let used = u64::try_from(opened_with - left).unwrap_or(0);
-    let left = u64::try_from(left).unwrap_or(0);
-    Window { name, limit, used, remaining: left.min(limit), seconds: Minute::SECONDS, resets_at: minute.end() }
+    Level {
+        name,
+        limit,
+        used: u64::try_from(opened_with - left).unwrap_or(0),
+        remaining: u64::try_from(left).unwrap_or(0).min(limit),
+        seconds: window.length.seconds(),
+        resets_at: window.end(),
+    }
 }

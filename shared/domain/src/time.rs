@@ -42,6 +42,15 @@ impl Timestamp {
         Minute(self.epoch_s() / Minute::SECONDS)
     }
 
+    /// The calendar month this instant lies in, UTC.
+    #[must_use]
+    pub fn month(self) -> Month {
+        let seconds = i64::try_from(self.epoch_s()).unwrap_or_default();
+        let date = OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+        let years = u64::try_from(date.year()).unwrap_or_default().saturating_sub(1970);
+        Month(years * 12 + u64::from(u8::from(date.month())) - 1)
+    }
+
     /// This instant moved into the future.
     #[must_use]
     pub fn plus_s(self, seconds: u64) -> Self {
@@ -149,6 +158,10 @@ impl Day {
     }
 }
 
+/// A calendar month in UTC, counted since January 1970.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Month(pub u64);
+
 const MAX_RFC3339_BYTES: usize = 64;
 
 #[cfg(test)]
@@ -181,6 +194,13 @@ mod tests {
         let now = Timestamp::from_epoch_ms(59_001);
         assert_eq!(now.seconds_until(now.minute().end()), 1);
         assert_eq!(now.seconds_until(Timestamp::from_epoch_ms(1)), 0);
+    }
+
+    #[test]
+    fn months_are_those_of_the_calendar() {
+        for (text, month) in [("1970-01-31T23:59:59Z", 0), ("1970-02-01T00:00:00Z", 1), ("2026-11-25T00:00:00Z", 682)] {
+            assert_eq!(Timestamp::parse_rfc3339(text).unwrap().month(), Month(month), "{text}");
+        }
     }
 
     #[test]

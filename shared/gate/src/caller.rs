@@ -6,6 +6,7 @@ use faregate_domain::{
     credential::Credential,
     denial::Denial,
     id::AccountId,
+    money::MicroUsd,
     scope::Scope,
 };
 use faregate_edge::{cookie, problem::Problem};
@@ -89,7 +90,7 @@ impl Gate {
                 return refused(&denial);
             }
             if cell.status == Status::Frozen {
-                return refused(&faregate_domain::attempt::out_of_credit(&cell.purse));
+                return refused(&faregate_domain::attempt::out_of_credit(&cell, MicroUsd::ZERO));
             }
         }
         let account = cell.owner.account.clone();

@@ -1,14 +1,20 @@
 //! Where facts and decisions meet: the store states, the domain decides, the gate joins them for every function.
 
 pub mod caller;
+mod claim;
+mod clawback;
 pub mod decision;
+mod fund;
 mod gate;
 mod lanes;
 mod memory;
+mod pass;
+mod recall;
 pub mod refusal;
 pub mod request;
 pub mod services;
 pub mod session;
+mod turns;
 
 pub use caller::Caller;
 pub use decision::Decision;

@@ -19,14 +19,16 @@ pub fn problem(denial: &Denial, now: Timestamp) -> Problem {
         problem = problem.with_header("retry-after", now.seconds_until(retry_at).max(1).to_string());
     }
     match denial {
-        Denial::RateLimited(exhausted) | Denial::RateLimitedDaily(exhausted) => with_limit(problem, exhausted),
         Denial::InsufficientScope { required } => problem.with_member("required_scope", required.as_str()),
-        Denial::InsufficientCredits { source, spent, reserved, limit } => problem
+        Denial::InsufficientCredits { source, spent, reserved, limit, .. } => problem
             .with_member("limit_source", source.as_str())
             .with_member("spent_usd", dollars(*spent))
             .with_member("reserved_usd", dollars(*reserved))
             .with_member("limit_usd", limit.map_or(Value::Null, dollars)),
-        _ => problem,
+        _ => match denial.exhausted() {
+            Some(exhausted) => with_limit(problem, exhausted),
+            None => problem,
+        },
     }
 }
 
@@ -70,6 +72,7 @@ mod tests {
             spent: usd(290_000),
             reserved: usd(0),
             limit: Some(usd(300_000)),
+            retry_at: None,
         };
         let problem = problem(&denial, Timestamp::from_epoch_s(1));
         assert_eq!(problem.detail, "Insufficient credits");

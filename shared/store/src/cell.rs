@@ -4,7 +4,10 @@
 //! pk sk v             whose, which, layout version     acc prj env gal   account, project, environment, gallery
 //! st xp               status, expiry (epoch s)         h | se            key hash | live logins: jti → end (epoch s)
 //! sc al               scopes, allowlist                tl tb tc dl lc    per minute, burst, capacity, per day, concurrent
-//! bal gt gs bc        balance, granted, grant, budget  w m<k> e<c><k> d<d>  highest minute, tokens left, day count
+//! bal gt gs bc        balance, granted, grant, budget  rs ra             last return, its amount
+//! l x                 leases held, leases lapsed: charge → end and amount, see `Lease::packed`
+//! w wt ws             highest minute, 10 s, second     m<k> e<c><k> d<d>  tokens left, day count; e<c>t<k> 10 s, e<c>s<k> 1 s
+//! pw p<k>             the project's window, its tokens y<d> z<m>         spent in the day, in the month
 //! q n lr              slots: lane → seq, requests, row of the last request
 //! ```
 
@@ -12,30 +15,26 @@ use std::collections::{BTreeMap, HashMap};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use faregate_domain::{
-    cell::{Cell, CellId, Counters, Owner, Purse, Status, StoredProof},
+    cell::{Cell, CellId, Owner, Purse, Status, StoredProof},
+    charge::ChargeNonce,
+    funding::Return,
     id::{AccountId, ProjectId, SessionId},
     key::KeyHash,
+    lease::{Lease, Leases},
     money::MicroUsd,
     origin::{Allowlist, AllowlistEntry},
     policy::Limits,
     scope::{Grant, GrantSet},
-    time::{Day, Minute, Timestamp},
+    time::Timestamp,
+    window::WindowLength,
 };
 
 use crate::{StoreError, client::Item};
 
+pub(crate) mod counters;
+
 /// The sort key of every cell.
 pub(crate) const CELL: &str = "cell";
-
-/// The attribute that counts a minute's tokens.
-pub(crate) fn minute_attribute(minute: Minute) -> String {
-    format!("m{}", minute.0)
-}
-
-/// The attribute that counts a route's tokens in a minute.
-pub(crate) fn route_attribute(class: &str, minute: Minute) -> String {
-    format!("e{class}{}", minute.0)
-}
 
 /// The item of a new cell.
 pub(crate) fn cell_item(id: &CellId, cell: &Cell) -> Item {
@@ -55,6 +54,8 @@ pub(crate) fn cell_item(id: &CellId, cell: &Cell) -> Item {
         ("gs".to_owned(), number(cell.purse.grant_seq)),
         ("n".to_owned(), number(cell.counters.requests)),
         ("q".to_owned(), AttributeValue::M(HashMap::new())),
+        ("l".to_owned(), AttributeValue::M(HashMap::new())),
+        ("x".to_owned(), AttributeValue::M(HashMap::new())),
         ("sc".to_owned(), scope_set(&cell.grants)),
     ]);
     for (name, value) in limit_attributes(&cell.limits) {
@@ -72,6 +73,7 @@ pub(crate) fn cell_item(id: &CellId, cell: &Cell) -> Item {
     let optional = [
         ("xp", cell.expires_at.map(|end| number(end.epoch_s()))),
         ("bc", cell.purse.budget.map(|budget| number(budget.micro_usd()))),
+        ("pw", cell.project_window.map(|length| number(length.seconds()))),
         ("al", cell.allowlist.as_ref().map(allowlist_set)),
     ];
     for (name, value) in optional {
@@ -124,6 +126,7 @@ pub(crate) fn parse_cell(item: &Item) -> Result<Cell, StoreError> {
         "R" => Status::Revoked,
         _ => return Err(malformed("st")),
     };
+    let leases = Leases { held: read.leases("l")?, lapsed: read.leases("x")? };
     let limits = Limits::new(read.number("tl")?, read.number("tb")?, read.number("dl")?, read.number("lc")?);
     Ok(Cell {
         owner: Owner {
@@ -140,11 +143,15 @@ pub(crate) fn parse_cell(item: &Item) -> Result<Cell, StoreError> {
         limits: limits.map_err(|error| malformed(error.field()))?,
         purse: Purse {
             balance: read.money("bal")?,
+            reserved: leases.reserved(),
             granted: read.money("gt")?,
             grant_seq: read.number("gs")?,
+            returns: read.returns()?,
             budget: item.contains_key("bc").then(|| read.money("bc")).transpose()?,
         },
-        counters: read.counters()?,
+        leases,
+        project_window: read.project_window()?,
+        counters: counters::parse(item)?,
     })
 }
 
@@ -200,38 +207,25 @@ impl<'i> Reader<'i> {
         entries.and_then(Allowlist::new).map_err(|_| malformed("al"))
     }
 
-    fn counters(&self) -> Result<Counters, StoreError> {
-        let mut counters = Counters {
-            window: self.find_number("w")?.map(Minute),
-            requests: self.number("n")?,
-            last_row: self.item.contains_key("lr").then(|| self.string("lr").map(str::to_owned)).transpose()?,
-            slots: self.slots()?,
-            ..Counters::default()
-        };
-        for (name, value) in self.item {
-            let (letters, digits) =
-                name.split_at(name.find(|letter: char| letter.is_ascii_digit()).unwrap_or(name.len()));
-            let Ok(window) = digits.parse::<u64>() else { continue };
-            let count = || parse_number::<i64>(value).ok_or_else(|| malformed(name));
-            match (letters, letters.strip_prefix('e')) {
-                ("m", _) => drop(counters.minutes.insert(Minute(window), count()?)),
-                ("d", _) => {
-                    let count = u64::try_from(count()?).map_err(|_| malformed(name))?;
-                    counters.days.insert(Day(window), count);
-                }
-                (_, Some(class)) => drop(counters.routes.insert((class.to_owned(), Minute(window)), count()?)),
-                _ => {}
-            }
+    fn returns(&self) -> Result<Return, StoreError> {
+        if !self.item.contains_key("rs") {
+            return Ok(Return::default());
         }
-        Ok(counters)
+        Ok(Return { seq: self.number("rs")?, amount: self.money("ra")? })
     }
 
-    fn slots(&self) -> Result<BTreeMap<String, u64>, StoreError> {
-        let slots = self.item.get("q").and_then(|value| value.as_m().ok()).ok_or_else(|| malformed("q"))?;
-        let read = |(lane, seq): (&String, &AttributeValue)| {
-            Ok((lane.clone(), parse_number(seq).ok_or_else(|| malformed("q"))?))
+    fn leases(&self, name: &str) -> Result<BTreeMap<ChargeNonce, Lease>, StoreError> {
+        let leases = self.item.get(name).and_then(|value| value.as_m().ok()).ok_or_else(|| malformed(name))?;
+        let read = |(nonce, packed): (&String, &AttributeValue)| {
+            let lease = parse_number(packed).and_then(Lease::unpacked);
+            Some((ChargeNonce::parse(nonce).ok()?, lease?))
         };
-        slots.iter().map(read).collect()
+        leases.iter().map(|entry| read(entry).ok_or_else(|| malformed(name))).collect()
+    }
+
+    fn project_window(&self) -> Result<Option<WindowLength>, StoreError> {
+        let length = |seconds| WindowLength::of_seconds(seconds).ok_or_else(|| malformed("pw"));
+        self.find_number("pw")?.map(length).transpose()
     }
 }
 
@@ -245,4 +239,4 @@ fn malformed(attribute: &str) -> StoreError {
 }
 
 /// Raised when a later layout cannot be read by this code.
-const LAYOUT_VERSION: u64 = 1;
+const LAYOUT_VERSION: u64 = 2;

@@ -1,84 +1,248 @@
-//! A project's wallet: what is available, and the grants debited from it for each cell.
+//! A project's wallet: what is available, its rate, and the grants debited from it for each cell.
+//!
+//! ```text
+//! av al            available, allocated in all        gs ga rr     cell → last grant, what it was, last return received
+//! tl tb tc tw      the project's rate: sustained, burst, capacity, window (s)
+//! m<k> w wt ws     tokens left in a window, highest window
+//! ```
+//! What a grant was is `amount`, or `amount window tokens`.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use faregate_domain::{
     cell::CellId,
-    funding::{Grant, Wallet},
+    funding::{Child, Debit, Grant, Return, TokenBucket, TokenSlice, Wallet},
     id::{AccountId, ProjectId},
+    limit::{QuotaPolicy, Rate},
     money::MicroUsd,
-    recall::CLOSED,
+    window::WindowLength,
 };
 
 use crate::{
     Store, StoreError,
-    cell::parse_number,
+    admit::advance,
+    bucket::Bucket,
+    cell::{CELL, counters::highest, parse_number},
     client::{Item, Written},
-    expression::Builder,
+    expression::{Builder, Write},
 };
 
 impl Store {
-    /// Reads a project's wallet as `child` sees it.
+    /// Reads a project's wallet.
     ///
     /// # Errors
     /// [`StoreError`] when DynamoDB gave no answer.
-    pub async fn find_wallet(&self, project: &ProjectId, child: &CellId) -> Result<Option<Wallet>, StoreError> {
+    pub async fn find_wallet(&self, project: &ProjectId) -> Result<Option<Wallet>, StoreError> {
         let item = self.find(&project.to_string(), WALLET).await?;
-        item.map(|item| parse_wallet(&item, &child.partition())).transpose()
+        item.map(|item| parse_wallet(&item)).transpose()
     }
 
-    /// Debits a grant for `child`; false when the wallet has less than the amount or has debited that grant already.
+    /// Debits a grant for `child`; refused when the wallet has less than that, or has debited that grant already.
     ///
     /// # Errors
     /// [`StoreError`] when DynamoDB gave no answer; sending the same grant again never debits it twice.
-    pub async fn debit_wallet(&self, project: &ProjectId, child: &CellId, grant: &Grant) -> Result<bool, StoreError> {
+    pub async fn debit_wallet(
+        &self,
+        project: &ProjectId,
+        child: &CellId,
+        debit: &Debit,
+    ) -> Result<WalletOutcome, StoreError> {
+        self.send_to_wallet(&debiting(project, child, debit)).await
+    }
+
+    /// The first step of a return: takes money out of a cell, to be received by its wallet in the second.
+    ///
+    /// The caller has seen the return before this one arrive.
+    ///
+    /// # Errors
+    /// [`StoreError`] when DynamoDB gave no answer; sending the same return again takes it once.
+    pub async fn begin_return(&self, child: &CellId, sent: &Return) -> Result<crate::Outcome, StoreError> {
+        let mut builder = Builder::default();
+        builder.number(":a", sent.amount.micro_usd());
+        builder.number(":n", sent.seq);
+        for clause in ["bal = bal - :a", "gt = gt - :a", "rs = :n", "ra = :a"] {
+            builder.set(clause);
+        }
+        builder.require("bal >= :a");
+        if sent.seq == 1 {
+            builder.require("attribute_not_exists(rs)");
+        } else {
+            builder.number(":before", sent.seq - 1);
+            builder.require("rs = :before");
+        }
+        self.send(&builder.build(child.partition(), CELL)).await
+    }
+
+    /// The second step of a return: the wallet receives it, once.
+    ///
+    /// # Errors
+    /// [`StoreError`] when DynamoDB gave no answer; sending the same return again receives it once.
+    pub async fn receive_return(
+        &self,
+        project: &ProjectId,
+        child: &CellId,
+        sent: &Return,
+    ) -> Result<WalletOutcome, StoreError> {
         let mut builder = Builder::default();
         builder.name("#c", child.partition());
-        builder.number(":a", grant.amount.micro_usd());
-        builder.number(":n", grant.seq);
-        builder.set("av = av - :a");
-        builder.set("gs.#c = :n");
-        builder.set("ga.#c = :a");
-        builder.require("av >= :a");
-        builder.require("NOT gs.#c >= :n");
-        match self.update(&builder.build(project.to_string(), WALLET)).await? {
-            Written::Applied(_) => Ok(true),
-            Written::Refused(_) => Ok(false),
+        builder.number(":a", sent.amount.micro_usd());
+        builder.number(":n", sent.seq);
+        builder.set("av = av + :a");
+        builder.set("rr.#c = :n");
+        builder.require("attribute_exists(pk)");
+        if sent.seq == 1 {
+            builder.require("attribute_not_exists(rr.#c)");
+        } else {
+            builder.number(":before", sent.seq - 1);
+            builder.require("rr.#c = :before");
         }
+        self.send_to_wallet(&builder.build(project.to_string(), WALLET)).await
+    }
+
+    async fn send_to_wallet(&self, write: &Write) -> Result<WalletOutcome, StoreError> {
+        Ok(match self.update(write).await? {
+            Written::Applied(item) => WalletOutcome::Applied(parse_wallet(&item)?),
+            Written::Refused(item) => WalletOutcome::Refused(item.map(|item| parse_wallet(&item)).transpose()?),
+        })
     }
 }
 
+/// What a write to a wallet met.
+#[derive(Clone, Debug, PartialEq)]
+pub enum WalletOutcome {
+    /// It was applied and left this state.
+    Applied(Wallet),
+    /// It was refused by this state; `None` where there is no such wallet.
+    Refused(Option<Wallet>),
+}
+
+fn debiting(project: &ProjectId, child: &CellId, debit: &Debit) -> Write {
+    let Debit { grant, bucket, .. } = debit;
+    let mut builder = Builder::default();
+    builder.name("#c", child.partition());
+    builder.number(":n", grant.seq);
+    builder.string(":g", grant_text(grant));
+    builder.set("gs.#c = :n");
+    builder.set("ga.#c = :g");
+    builder.require("NOT gs.#c >= :n");
+    if grant.amount > MicroUsd::ZERO {
+        builder.number(":a", grant.amount.micro_usd());
+        builder.set("av = av - :a");
+        builder.require("av >= :a");
+    }
+    if let (Some(bucket), Some(tokens)) = (bucket, grant.tokens) {
+        take_tokens(&mut builder, bucket, tokens);
+    }
+    for (number, index) in debit.stale.iter().enumerate() {
+        let placeholder = format!("#x{number}");
+        builder.name(&placeholder, format!("m{index}"));
+        builder.remove(placeholder);
+    }
+    builder.build(project.to_string(), WALLET)
+}
+
+/// Takes tokens under the very rate that the number was computed from.
+fn take_tokens(builder: &mut Builder, bucket: &TokenBucket, tokens: TokenSlice) {
+    let quota = bucket.rate.quota;
+    advance(builder, bucket.window);
+    builder.number(":tw", bucket.window.length.seconds());
+    builder.number(":tl", quota.limit());
+    builder.number(":tb", quota.burst());
+    for clause in ["tw = :tw", "tl = :tl", "tb = :tb"] {
+        builder.require(clause);
+    }
+    builder.name("#t", format!("m{}", bucket.window.index));
+    builder.name("#tp", format!("m{}", bucket.window.previous().index));
+    let paths =
+        Bucket { now: "#t", previous: "#tp", capacity: "tc", burst: "tb", sustained: None, opens_with: ":opening" };
+    paths.take(builder, bucket.opening, ":s", tokens.count);
+}
+
 /// The item of a new project's wallet.
-pub(crate) fn wallet_item(project: &ProjectId, account: &AccountId, available: MicroUsd) -> Item {
+pub(crate) fn wallet_item(project: &ProjectId, account: &AccountId, allocated: MicroUsd) -> Item {
+    let number = |amount: MicroUsd| AttributeValue::N(amount.micro_usd().to_string());
+    let map = || AttributeValue::M(HashMap::new());
     HashMap::from([
         ("pk".to_owned(), AttributeValue::S(project.to_string())),
         ("sk".to_owned(), AttributeValue::S(WALLET.to_owned())),
         ("acc".to_owned(), AttributeValue::S(account.suffix().to_owned())),
-        ("av".to_owned(), AttributeValue::N(available.micro_usd().to_string())),
-        ("gs".to_owned(), AttributeValue::M(HashMap::new())),
-        ("ga".to_owned(), AttributeValue::M(HashMap::new())),
+        ("av".to_owned(), number(allocated)),
+        ("al".to_owned(), number(allocated)),
+        ("gs".to_owned(), map()),
+        ("ga".to_owned(), map()),
+        ("rr".to_owned(), map()),
     ])
 }
 
-fn parse_wallet(item: &Item, child: &str) -> Result<Wallet, StoreError> {
-    let malformed = |attribute: &str| StoreError::malformed("wallet", attribute);
-    let map = |name: &str| item.get(name).and_then(|value| value.as_m().ok()).ok_or_else(|| malformed(name));
-    let money = |value: Option<&AttributeValue>, name: &str| {
-        let amount = value.and_then(parse_number).ok_or_else(|| malformed(name))?;
+/// Reads a wallet's item.
+pub(crate) fn parse_wallet(item: &Item) -> Result<Wallet, StoreError> {
+    let money = |name: &str| {
+        let amount = item.get(name).and_then(parse_number).ok_or_else(|| malformed(name))?;
         MicroUsd::new(amount).map_err(|_| malformed(name))
     };
-    let (sequences, amounts) = (map("gs")?, map("ga")?);
-    let last = match sequences.get(child) {
-        Some(seq) => {
-            let seq = parse_number(seq).ok_or_else(|| malformed("gs"))?;
-            Some(Grant { seq, amount: money(amounts.get(child), "ga")? })
+    let rate = parse_rate(item)?;
+    let mut tokens = BTreeMap::new();
+    for (name, value) in item {
+        if let Some(Ok(index)) = name.strip_prefix('m').map(str::parse::<u64>) {
+            tokens.insert(index, parse_number(value).ok_or_else(|| malformed(name))?);
         }
-        None => None,
+    }
+    Ok(Wallet {
+        available: money("av")?,
+        allocated: money("al")?,
+        rate,
+        tokens,
+        highest: highest(item)?,
+        children: children(item)?,
+    })
+}
+
+fn parse_rate(item: &Item) -> Result<Option<Rate>, StoreError> {
+    let Some(seconds) = item.get("tw") else { return Ok(None) };
+    let number = |name: &str| item.get(name).and_then(parse_number::<u32>).ok_or_else(|| malformed(name));
+    let window = parse_number(seconds).and_then(WindowLength::of_seconds).ok_or_else(|| malformed("tw"))?;
+    let quota = QuotaPolicy::new(number("tl")?, number("tb")?).map_err(|_| malformed("tl"))?;
+    Ok(Some(Rate { quota, window }))
+}
+
+fn children(item: &Item) -> Result<BTreeMap<CellId, Child>, StoreError> {
+    let map = |name: &'static str| item.get(name).and_then(|value| value.as_m().ok()).ok_or_else(|| malformed(name));
+    let (sequences, grants, returns) = (map("gs")?, map("ga")?, map("rr")?);
+    let read = |(name, seq): (&String, &AttributeValue)| {
+        let seq = parse_number(seq).ok_or_else(|| malformed("gs"))?;
+        let grant = grants.get(name).and_then(|text| parse_grant(text.as_s().ok()?, seq));
+        let last = grant.ok_or_else(|| malformed("ga"))?;
+        let returned = match returns.get(name) {
+            Some(seq) => parse_number(seq).ok_or_else(|| malformed("rr"))?,
+            None => 0,
+        };
+        Ok((CellId::parse(name).map_err(|_| malformed("gs"))?, Child { last, returned }))
     };
-    let is_live = |seq: &&AttributeValue| parse_number::<u64>(seq).is_some_and(|seq| seq < CLOSED);
-    let live = sequences.values().filter(is_live).count();
-    Ok(Wallet { available: money(item.get("av"), "av")?, children: u64::try_from(live).unwrap_or(u64::MAX), last })
+    sequences.iter().map(read).collect()
+}
+
+fn grant_text(grant: &Grant) -> String {
+    let amount = grant.amount.micro_usd();
+    match grant.tokens {
+        Some(tokens) => format!("{amount} {} {}", tokens.index, tokens.count),
+        None => amount.to_string(),
+    }
+}
+
+fn parse_grant(text: &str, seq: u64) -> Option<Grant> {
+    let mut numbers = text.split(' ').map(str::parse::<u64>);
+    let amount = MicroUsd::new(numbers.next()?.ok()?).ok()?;
+    let tokens = match (numbers.next(), numbers.next()) {
+        (None, None) => None,
+        (Some(Ok(index)), Some(Ok(count))) => Some(TokenSlice { index, count }),
+        _ => return None,
+    };
+    Some(Grant { amount, tokens, seq })
+}
+
+fn malformed(attribute: &str) -> StoreError {
+    StoreError::malformed("wallet", attribute)
 }
 
 /// The sort key of every wallet.

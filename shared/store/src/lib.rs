@@ -2,7 +2,9 @@
 
 mod account;
 mod admit;
+mod bucket;
 mod cell;
+mod charge;
 mod client;
 mod expression;
 #[cfg(test)]
@@ -18,8 +20,10 @@ mod session;
 
 pub use account::Account;
 pub use admit::{Outcome, admission};
+pub use charge::LeasePlace;
 pub use client::{Meter, Patience, Store, StoreError};
 pub use expression::Write;
+pub use funding::WalletOutcome;
 pub use idempotency::Record;
 pub use jwks::PublishedKey;
 pub use keys::{BudgetChange, KeyAmendment, KeyDescription, KeyInsertion, LimitsChange, NewKey};

@@ -16,7 +16,7 @@ use faregate_domain::{
 
 use crate::{
     Store, StoreError,
-    cell::{minute_attribute, parse_number},
+    cell::{counters::minute_attribute, parse_number},
     client::{Item, Written},
     expression::{Builder, Write},
 };

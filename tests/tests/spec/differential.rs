@@ -184,8 +184,8 @@ async fn equal(bundle: &Bundle, key: &Caller, model: &Model) -> Result<(), TestC
     if let Some(used) = cell.counters.days.get(&minute.day()) {
         prop_assert_eq!(*used, model.today(minute));
     }
-    let class = cell.counters.routes.keys().next().map(|(class, _)| class.clone());
-    if let Some(left) = class.and_then(|class| cell.counters.routes.get(&(class, minute)).copied()) {
+    let left = cell.counters.routes.iter().find(|((_, window), _)| window.index == minute.0).map(|(_, left)| *left);
+    if let Some(left) = left {
         let is_limited = |route: Route| route == Route::Limited;
         prop_assert_eq!(left, i64::from(model.left(limited_quota(), minute, is_limited)));
     }

@@ -178,7 +178,7 @@ async fn a_grant_that_was_debited_and_never_credited_is_found_again() {
     let Caller::Key(text) = &key else { panic!("a key") };
     let id = CellId::Key(KeyId::from_suffix(&text[8..24]).unwrap());
     let cell = bundle.services.store.find_cell(&id).await.unwrap().unwrap();
-    let wallet = bundle.services.store.find_wallet(&cell.owner.project, &id).await.unwrap().unwrap();
+    let wallet = bundle.services.store.find_wallet(&cell.owner.project).await.unwrap().unwrap();
     assert_eq!(cell.purse.grant_seq, 1);
     let whole = wallet.available.plus(cell.purse.balance).plus(cell.purse.spent());
     assert_eq!(whole.micro_usd(), 5_000_000);

@@ -33,9 +33,10 @@ async fn books(bundle: &Bundle, keys: &[Caller]) -> (u64, u64) {
         let cell = bundle.services.store.find_cell(&id).await.unwrap().unwrap();
         held += cell.purse.balance.micro_usd();
         spent += cell.purse.spent().micro_usd();
-        let wallet = bundle.services.store.find_wallet(&cell.owner.project, &id).await.unwrap().unwrap();
-        let pending = wallet.last.filter(|grant| grant.seq > cell.purse.grant_seq);
-        held += pending.map_or(0, |grant| grant.amount.micro_usd());
+        held += cell.purse.reserved.micro_usd();
+        let wallet = bundle.services.store.find_wallet(&cell.owner.project).await.unwrap().unwrap();
+        held += wallet.pending(&id, &cell.purse).map_or(0, |grant| grant.amount.micro_usd());
+        held += wallet.pending_return(&id, &cell.purse).map_or(0, |sent| sent.amount.micro_usd());
         if project.replace(cell.owner.project).is_none() {
             held += wallet.available.micro_usd();
         }
@@ -133,6 +134,6 @@ async fn what_a_revoked_key_had_not_spent_goes_back_to_the_project() {
     let cell_id = CellId::Key(KeyId::parse(&id).unwrap());
     let cell = bundle.services.store.find_cell(&cell_id).await.unwrap().unwrap();
     assert_eq!(cell.purse.balance, MicroUsd::ZERO);
-    let wallet = bundle.services.store.find_wallet(&cell.owner.project, &cell_id).await.unwrap().unwrap();
+    let wallet = bundle.services.store.find_wallet(&cell.owner.project).await.unwrap().unwrap();
     assert_eq!(wallet.available.micro_usd(), 4_990_000);
 }

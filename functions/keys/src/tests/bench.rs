@@ -8,8 +8,10 @@ use aws_sdk_dynamodb::{
     types::AttributeValue,
 };
 use faregate_domain::{
-    cell::{Cell, Counters, Owner, Purse, Status, StoredProof},
+    cell::{Cell, Owner, Purse, Status, StoredProof},
+    counters::Counters,
     id::{AccountId, ProjectId, SessionId},
+    lease::Leases,
     money::MicroUsd,
     policy::Policy,
     scope::{Grant, GrantSet},
@@ -328,7 +330,9 @@ fn session_cell(account: &Account) -> Cell {
         grants: GrantSet::new([Grant::parse("*").unwrap()]).unwrap(),
         allowlist: None,
         limits: faregate_domain::policy::Limits::new(1_000, 0, 1_000_000, 100).unwrap(),
-        purse: Purse { balance: MicroUsd::ZERO, granted: MicroUsd::ZERO, grant_seq: 0, budget: None },
+        purse: Purse::empty(None),
+        leases: Leases::default(),
+        project_window: None,
         counters: Counters::default(),
     }
 }

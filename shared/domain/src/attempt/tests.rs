@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::{
-    cell::{Counters, Owner},
+    cell::{Owner, Purse},
+    counters::Counters,
     id::{AccountId, KeyId, ProjectId},
+    lease::Leases,
+    limit::QuotaPolicy,
     origin::{Allowlist, AllowlistEntry},
     policy::Limits,
     scope::{Grant as ScopeGrant, GrantSet},
@@ -28,9 +31,15 @@ fn cell() -> Cell {
         grants: GrantSet::new([ScopeGrant::parse("demo:*").unwrap()]).unwrap(),
         allowlist: None,
         limits: Limits::new(10, 4, 100, 5).unwrap(),
-        purse: Purse { balance: usd(50), granted: usd(100), grant_seq: 3, budget: Some(usd(100)) },
-        counters: Counters { window: Some(MINUTE), ..Counters::default() },
+        purse: Purse { balance: usd(50), granted: usd(100), grant_seq: 3, ..Purse::empty(Some(usd(100))) },
+        leases: Leases::default(),
+        project_window: None,
+        counters: Counters { highest: [(WindowLength::Minute, MINUTE.0)].into(), ..Counters::default() },
     }
+}
+
+fn window(minute: Minute) -> Window {
+    Window { length: WindowLength::Minute, index: minute.0 }
 }
 
 fn usd(micro_usd: u64) -> MicroUsd {
@@ -43,7 +52,6 @@ fn attempt() -> Attempt {
         cell: CellId::Key(KeyId::mint(&mut |pool| pool.fill(3))),
         proof: Proof::Key(vec![KeyHash::from_bytes([1; 32])]),
         now,
-        minute: MINUTE,
         lane: "lane0001".into(),
         seq: 1_000,
         scope: Scope::parse("demo:read").unwrap(),
@@ -52,12 +60,16 @@ fn attempt() -> Attempt {
         opening: Opening::Full,
         route: Some(RouteBucket {
             class: "abcd".into(),
-            quota: QuotaPolicy::new(5, 2).unwrap(),
+            rate: Rate { quota: QuotaPolicy::new(5, 2).unwrap(), window: WindowLength::Minute },
             opening: Opening::Full,
         }),
+        project_window: None,
+        lease: None,
+        over: Vec::new(),
+        cap: None,
         grant: None,
         row: Row {
-            charge: ChargeId::mint(&mut |pool| pool.fill(4)),
+            charge: ChargeNonce::mint(&mut |pool| pool.fill(4)),
             at: now,
             cost: usd(10),
             class: "abcd".into(),
@@ -132,7 +144,7 @@ fn permanent_refusals_come_before_passing_ones() {
         cell.purse.balance = MicroUsd::ZERO;
         cell.counters.days.insert(MINUTE.day(), 100);
         cell.counters.minutes.insert(MINUTE, 0);
-        cell.counters.routes.insert(("abcd".into(), MINUTE), 0);
+        cell.counters.routes.insert(("abcd".into(), window(MINUTE)), 0);
     };
     let mut state = cell();
     everything_wrong(&mut state);
@@ -167,14 +179,15 @@ fn a_frozen_key_cannot_pay() {
         spent: usd(50),
         reserved: MicroUsd::ZERO,
         limit: Some(usd(100)),
+        retry_at: None,
     };
     assert_eq!(denial, wanted);
 }
 
 #[test]
 fn a_clock_that_is_behind_follows_the_window() {
-    let next = again(verdict(|cell| cell.counters.window = Some(Minute(MINUTE.0 + 1))));
-    assert_eq!(next.minute, Minute(MINUTE.0 + 1));
+    let next = again(verdict(|cell| _ = cell.counters.highest.insert(WindowLength::Minute, MINUTE.0 + 1)));
+    assert_eq!(next.minute(), Minute(MINUTE.0 + 1));
 }
 
 #[test]
@@ -192,7 +205,7 @@ fn a_heavy_minute_is_carried_into_the_next() {
         assert_eq!(next.opening, opening, "{left}");
     }
     let next = again(verdict(|cell| {
-        cell.counters.routes.insert(("abcd".into(), previous), 1);
+        cell.counters.routes.insert(("abcd".into(), window(previous)), 1);
     }));
     assert_eq!(next.route.unwrap().opening, Opening::Carried { limit: 5 });
 }
@@ -202,8 +215,8 @@ fn a_minute_that_is_open_already_is_not_opened_again() {
     let next = again(verdict(|cell| {
         cell.counters.minutes.insert(MINUTE.previous(), 0);
         cell.counters.minutes.insert(MINUTE, 5);
-        cell.counters.routes.insert(("abcd".into(), MINUTE.previous()), 0);
-        cell.counters.routes.insert(("abcd".into(), MINUTE), 5);
+        cell.counters.routes.insert(("abcd".into(), window(MINUTE.previous())), 0);
+        cell.counters.routes.insert(("abcd".into(), window(MINUTE)), 5);
     }));
     assert_eq!((next.opening, next.route.unwrap().opening), (Opening::Full, Opening::Full));
 }
@@ -219,7 +232,7 @@ fn a_lane_that_fell_behind_moves_on() {
 #[test]
 fn missing_money_is_fetched_while_the_budget_has_room() {
     let verdict = verdict(|cell| {
-        cell.purse = Purse { balance: usd(4), granted: usd(90), grant_seq: 3, budget: Some(usd(100)) };
+        cell.purse = Purse { balance: usd(4), granted: usd(90), ..cell.purse };
     });
     assert!(matches!(verdict, Ok(Next::Fund { exhausted: None, .. })), "{verdict:?}");
 }
@@ -227,7 +240,7 @@ fn missing_money_is_fetched_while_the_budget_has_room() {
 #[test]
 fn a_grant_that_another_request_credited_is_dropped() {
     let mut funded = attempt();
-    funded.grant = Some(Grant { amount: usd(10), seq: 3 });
+    funded.grant = Some(Grant { amount: usd(10), tokens: None, seq: 3 });
     assert_eq!(again(funded.judge(Some(&cell()))).grant, None);
 }
 
@@ -243,4 +256,74 @@ fn refusals_say_when_to_come_back() {
     })
     .unwrap_err();
     assert_eq!(denial.retry_at(), Some(MINUTE.day().end()));
+}
+
+fn nonce(digit: u8) -> ChargeNonce {
+    ChargeNonce::mint(&mut |pool| pool.fill(digit))
+}
+
+/// A cell whose five places are taken; each lease ends as many seconds after the minute began.
+fn crowded(ends: [u64; 5]) -> Cell {
+    let lease = |end: u64| Lease { amount: usd(10), end: MINUTE.start().plus_s(end) };
+    let held = (1..).zip(ends).map(|(digit, end)| (nonce(digit), lease(end))).collect();
+    let purse = Purse { reserved: usd(50), ..cell().purse };
+    Cell { leases: Leases { held, ..Leases::default() }, purse, ..cell() }
+}
+
+fn metered() -> Attempt {
+    Attempt { lease: Some(Lease::starting(attempt().now, 60, usd(10))), ..attempt() }
+}
+
+#[test]
+fn a_call_that_needs_a_place_waits_for_the_first_lease_to_end() {
+    let denial = metered().judge(Some(&crowded([30, 20, 40, 50, 60]))).unwrap_err();
+    assert_eq!((denial.code(), denial.retry_at()), ("rate_limited_concurrent", Some(MINUTE.start().plus_s(20))));
+    let exhausted = denial.exhausted().unwrap();
+    assert_eq!((exhausted.used, exhausted.limit), (5, 5));
+    assert!(attempt().judge(Some(&crowded([30, 20, 40, 50, 60]))).is_ok());
+}
+
+#[test]
+fn leases_that_are_over_make_room_and_are_charged() {
+    let next = again(metered().judge(Some(&crowded([10, 5, 40, 50, 60]))));
+    assert_eq!(next.over.iter().map(|(it, _)| it.clone()).collect::<Vec<_>>(), [nonce(2), nonce(1)]);
+    assert_eq!((next.cap, next.captured()), (Some(5), usd(20)));
+    let next = again(attempt().judge(Some(&crowded([10, 5, 40, 50, 60]))));
+    assert_eq!(next.captured(), usd(30));
+}
+
+#[test]
+fn reserved_money_may_come_back_until_its_lease_ends() {
+    let mut state = crowded([30, 20, 40, 50, 60]);
+    state.purse.balance = MicroUsd::ZERO;
+    state.purse.reserved = usd(50);
+    let denial = attempt().judge(Some(&state)).unwrap_err();
+    assert_eq!(denial.retry_at(), Some(MINUTE.start().plus_s(20)));
+    let Denial::InsufficientCredits { spent, reserved, .. } = denial else { panic!("402") };
+    assert_eq!((spent, reserved), (usd(50), usd(50)));
+}
+
+#[test]
+fn a_rated_project_gives_its_tokens_out() {
+    let mut state = cell();
+    state.project_window = Some(WindowLength::Second);
+    let Ok(Next::Fund { attempt: next, exhausted: None }) = attempt().judge(Some(&state)) else { panic!("fund") };
+    let second = Window::at(next.now, WindowLength::Second);
+    let need = next.need(&state, MicroUsd::ZERO).unwrap();
+    assert_eq!((need.token, need.shortage), (Some(second), MicroUsd::ZERO));
+    let tokens = |index| Some(Grant { amount: MicroUsd::ZERO, tokens: Some(TokenSlice { index, count: 3 }), seq: 4 });
+    let funded = Attempt { grant: tokens(second.index), ..(*next).clone() };
+    assert_eq!(funded.need(&state, MicroUsd::ZERO), None);
+    // Tokens of a window that is over serve nobody.
+    let late = Attempt { grant: tokens(second.index - 1), ..*next };
+    assert!(late.need(&state, MicroUsd::ZERO).is_some());
+    state.counters.tokens.insert(second.index, 1);
+    assert!(matches!(attempt().judge(Some(&state)), Ok(Next::Again(_))));
+}
+
+#[test]
+fn a_short_window_moves_the_whole_attempt_on() {
+    let ahead = Window::at(attempt().now.plus_s(55), WindowLength::Second);
+    let next = again(verdict(|cell| _ = cell.counters.highest.insert(ahead.length, ahead.index)));
+    assert_eq!((next.now, next.minute()), (ahead.start(), Minute(MINUTE.0 + 1)));
 }

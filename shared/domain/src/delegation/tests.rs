@@ -2,9 +2,11 @@
 
 use super::*;
 use crate::{
-    cell::{Counters, Owner, Purse, Status, StoredProof},
+    cell::{Owner, Purse, Status, StoredProof},
+    counters::Counters,
     id::AccountId,
     key::KeyHash,
+    lease::Leases,
     origin::AllowlistEntry,
 };
 
@@ -34,7 +36,9 @@ fn cell() -> Cell {
         grants: grants(&["demo:*", "keys:manage"]),
         allowlist: list(&["a.com", "b.com"]),
         limits: Limits::new(10, 5, 1_000, 5).unwrap(),
-        purse: Purse { balance: usd(0), granted: usd(0), grant_seq: 0, budget: Some(usd(50)) },
+        purse: Purse::empty(Some(usd(50))),
+        leases: Leases::default(),
+        project_window: None,
         counters: Counters::default(),
     }
 }

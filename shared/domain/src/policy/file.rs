@@ -9,10 +9,11 @@ use super::{
     route::InvalidRoute,
 };
 use crate::{
-    limit::{InvalidQuota, QuotaPolicy},
+    limit::{InvalidQuota, QuotaPolicy, Rate},
     money::{InvalidAmount, MicroUsd},
     scope::{Grant, GrantSet, Scope},
     wallet::Address,
+    window::WindowLength,
 };
 
 pub(super) fn parse(text: &str) -> Result<Policy, PolicyError> {
@@ -25,7 +26,8 @@ pub(super) fn parse(text: &str) -> Result<Policy, PolicyError> {
     if !presets.contains_key(&file.scopes.default) {
         return Err(PolicyError::UnknownPreset(file.scopes.default));
     }
-    let routes = routes(&file.routes, &catalogue, &environments)?;
+    let lease_seconds = file.lease_seconds.unwrap_or(DEFAULT_LEASE_SECONDS);
+    let routes = routes(&file.routes, lease_seconds, &catalogue, &environments)?;
     let plans = plans(&file.plans)?;
     if !plans.contains_key(&file.sign_up.plan) {
         return Err(PolicyError::UnknownPlan(file.sign_up.plan));
@@ -120,6 +122,7 @@ fn scopes(file: &ScopesFile) -> Result<Scopes, PolicyError> {
 
 fn routes(
     files: &[RouteFile],
+    lease_seconds: u64,
     catalogue: &BTreeMap<Scope, String>,
     environments: &[Environment],
 ) -> Result<Vec<Route>, PolicyError> {
@@ -136,13 +139,8 @@ fn routes(
             return Err(PolicyError::RouteOverlap(other.template.clone(), name.clone()));
         }
         route.cost = file.cost_usd.as_ref().map_or(Ok(MicroUsd::ZERO), |cost| amount(name, cost))?;
-        route.quota = match (file.per_minute, file.burst) {
-            (None, None) => None,
-            (limit, burst) => {
-                let quota = QuotaPolicy::new(limit.unwrap_or(0), burst.unwrap_or(0));
-                Some(quota.map_err(|error| PolicyError::Quota(name.clone(), error))?)
-            }
-        };
+        route.rate = file.rate()?;
+        route.lease_seconds = file.lease_seconds(lease_seconds)?;
         route.refusals = match file.refusals {
             RefusalsFile::Gateway => Refusals::Gateway,
             RefusalsFile::Backend => Refusals::Backend,
@@ -229,6 +227,9 @@ pub enum PolicyError {
     /// A malformed quota of a route.
     #[error("route {0:?}: {1}")]
     Quota(String, InvalidQuota),
+    /// A route's limit without a window, or with several.
+    #[error("route {0:?}: name one of per_second, per_10_seconds and per_minute")]
+    Windows(String),
     /// Malformed limits of an environment or plan.
     #[error("limits of {0:?}: {1}")]
     Limits(String, InvalidLimits),
@@ -241,6 +242,8 @@ struct PolicyFile {
     credentials: Vec<CredentialFile>,
     scopes: ScopesFile,
     routes: Vec<RouteFile>,
+    /// How long a call that is to be settled holds its place and its money, unless its route says otherwise.
+    lease_seconds: Option<u64>,
     plans: BTreeMap<String, PlanFile>,
     sign_up: SignUpFile,
     #[serde(default)]
@@ -306,12 +309,52 @@ struct RouteFile {
     route: String,
     scope: String,
     cost_usd: Option<String>,
+    per_second: Option<u32>,
+    per_10_seconds: Option<u32>,
     per_minute: Option<u32>,
     burst: Option<u32>,
+    settle: Option<SettleFile>,
+    lease_seconds: Option<u64>,
     #[serde(default)]
     refusals: RefusalsFile,
     #[serde(default)]
     environments: Vec<String>,
+}
+
+impl RouteFile {
+    /// The route's own limit, in exactly one kind of window.
+    fn rate(&self) -> Result<Option<Rate>, PolicyError> {
+        let limits = [
+            (self.per_second, WindowLength::Second),
+            (self.per_10_seconds, WindowLength::TenSeconds),
+            (self.per_minute, WindowLength::Minute),
+        ];
+        let mut limits = limits.into_iter().filter_map(|(limit, window)| Some((limit?, window)));
+        let (limit, window) = match (limits.next(), limits.next(), self.burst) {
+            (None, _, None) => return Ok(None),
+            (Some(limit), None, _) => limit,
+            _ => return Err(PolicyError::Windows(self.route.clone())),
+        };
+        let quota = QuotaPolicy::new(limit, self.burst.unwrap_or(0));
+        let quota = quota.map_err(|error| PolicyError::Quota(self.route.clone(), error))?;
+        Ok(Some(Rate { quota, window }))
+    }
+
+    /// How long its calls are held until they are settled; `None` where they are not to be settled.
+    fn lease_seconds(&self, default: u64) -> Result<Option<u64>, PolicyError> {
+        let seconds = self.lease_seconds.unwrap_or(default);
+        match (self.settle, self.lease_seconds) {
+            (None, None) => Ok(None),
+            (Some(SettleFile::Required), _) if LEASE_SECONDS.contains(&seconds) => Ok(Some(seconds)),
+            _ => Err(PolicyError::Field { field: "routes.lease_seconds".into(), text: seconds.to_string() }),
+        }
+    }
+}
+
+#[derive(Deserialize, Clone, Copy)]
+#[serde(rename_all = "lowercase")]
+enum SettleFile {
+    Required,
 }
 
 #[derive(Deserialize, Default, Clone, Copy)]
@@ -341,3 +384,6 @@ struct SignUpFile {
 
 const MAX_FILE_BYTES: usize = 262_144;
 const MAX_RETENTION_DAYS: u32 = 3_650;
+const DEFAULT_LEASE_SECONDS: u64 = 900;
+/// A second to a day.
+const LEASE_SECONDS: std::ops::RangeInclusive<u64> = 1..=86_400;

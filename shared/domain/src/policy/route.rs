@@ -2,7 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::{base62, limit::QuotaPolicy, money::MicroUsd, scope::Scope};
+use crate::{base62, limit::Rate, money::MicroUsd, scope::Scope};
 
 /// One route of the API behind the gate.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,10 +11,12 @@ pub struct Route {
     pub template: String,
     /// The scope a credential must hold.
     pub scope: Scope,
-    /// The fixed price of one call.
+    /// The fixed price of one call, or what is reserved for it where it is to be settled.
     pub cost: MicroUsd,
     /// A limit per key and route, beside the key's own.
-    pub quota: Option<QuotaPolicy>,
+    pub rate: Option<Rate>,
+    /// Seconds for which a call holds its place and its money until it is settled; `None` where the price is fixed.
+    pub lease_seconds: Option<u64>,
     /// Who answers a refused call.
     pub refusals: Refusals,
     /// The environments whose keys may call it; empty means all.
@@ -35,7 +37,8 @@ impl Route {
             template: template.to_owned(),
             scope,
             cost: MicroUsd::ZERO,
-            quota: None,
+            rate: None,
+            lease_seconds: None,
             refusals: Refusals::Gateway,
             environments: Vec::new(),
             class: class_of(template),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use faregate_domain::{
-    cell::{Counters, Owner, Purse, Status, StoredProof},
+    cell::{Owner, Purse, Status, StoredProof},
     policy::Limits,
     scope::{Grant, GrantSet},
 };
@@ -38,8 +38,10 @@ pub(crate) fn session_cell(account: &Account) -> Cell {
         grants: GrantSet::new([Grant::parse("*").unwrap()]).unwrap(),
         allowlist: None,
         limits: Limits::new(100, 0, 10_000, 10).unwrap(),
-        purse: Purse { balance: MicroUsd::ZERO, granted: MicroUsd::ZERO, grant_seq: 0, budget: None },
-        counters: Counters::default(),
+        purse: Purse::empty(None),
+        leases: faregate_domain::lease::Leases::default(),
+        project_window: None,
+        counters: faregate_domain::counters::Counters::default(),
     }
 }
 
@@ -59,7 +61,7 @@ async fn a_new_account_has_all_its_parts() {
     assert_eq!(store.find_account_of(account.address).await.unwrap(), Some(account.id.clone()));
     assert_eq!(store.find_account(&account.id).await.unwrap(), Some(account.clone()));
     assert_eq!(store.find_cell(&cell).await.unwrap(), Some(session_cell(&account)));
-    let wallet = store.find_wallet(&account.default_project, &cell).await.unwrap().unwrap();
+    let wallet = store.find_wallet(&account.default_project).await.unwrap().unwrap();
     assert_eq!(wallet.available.micro_usd(), 5_000_000);
     let project = store.find(&account.id.to_string(), &account.default_project.to_string()).await.unwrap().unwrap();
     assert_eq!(project["nm"], AttributeValue::S("default".to_owned()));

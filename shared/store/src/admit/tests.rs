@@ -1,20 +1,27 @@
 //! The write as text, in each of its forms, and within DynamoDB's bounds.
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use faregate_domain::{
-    attempt::RouteBucket,
-    cell::{CellId, Counters, Owner, Purse, Status, StoredProof},
-    funding::Grant,
-    id::{AccountId, ChargeId, KeyId, ProjectId, SessionId},
+    attempt::{Proof, RouteBucket},
+    cell::{CellId, Owner, Purse, Status, StoredProof},
+    charge::ChargeNonce,
+    counters::Counters,
+    funding::{Grant, TokenSlice},
+    id::{AccountId, KeyId, ProjectId, SessionId},
     key::KeyHash,
-    limit::QuotaPolicy,
+    lease::{Lease, Leases},
+    limit::{Opening, QuotaPolicy, Rate},
+    money::MicroUsd,
     origin::Origin,
     policy::Limits,
     row::Row,
     scope::{Grant as ScopeGrant, GrantSet, Scope},
     time::{Day, Minute, Timestamp},
+    window::Window,
 };
 
 use super::*;
+use crate::cell::counters::{minute_attribute, route_attribute};
 
 fn attempt() -> Attempt {
     let now = Timestamp::from_epoch_s(1_792_540_810);
@@ -22,7 +29,6 @@ fn attempt() -> Attempt {
         cell: CellId::Key(KeyId::mint(&mut |pool| pool.fill(1))),
         proof: Proof::Key(vec![KeyHash::from_bytes([1; 32]), KeyHash::from_bytes([2; 32])]),
         now,
-        minute: now.minute(),
         lane: "lane0001".into(),
         seq: now.epoch_ms(),
         scope: Scope::parse("demo:write").unwrap(),
@@ -30,9 +36,13 @@ fn attempt() -> Attempt {
         cost: MicroUsd::new(10_000).unwrap(),
         opening: Opening::Full,
         route: None,
+        project_window: None,
+        lease: None,
+        over: Vec::new(),
+        cap: None,
         grant: None,
         row: Row {
-            charge: ChargeId::mint(&mut |pool| pool.fill(2)),
+            charge: ChargeNonce::mint(&mut |pool| pool.fill(2)),
             at: now,
             cost: MicroUsd::new(10_000).unwrap(),
             class: "abcd".into(),
@@ -43,6 +53,14 @@ fn attempt() -> Attempt {
     }
 }
 
+fn window(minute: Minute) -> Window {
+    Window { length: WindowLength::Minute, index: minute.0 }
+}
+
+fn rate(limit: u32, burst: u32) -> Rate {
+    Rate { quota: QuotaPolicy::new(limit, burst).unwrap(), window: WindowLength::Minute }
+}
+
 #[test]
 fn the_plain_form() {
     let write = admission(&attempt());
@@ -50,13 +68,15 @@ fn the_plain_form() {
     assert_eq!(
         write.update,
         "SET h = :h0, w = :k, #t = if_not_exists(#t, tc) - :one, #d = if_not_exists(#d, :zero) + :one, bal = bal - :pay, \
-         q.#i = :seq, lr = :row, n = n + :one"
+         #y = if_not_exists(#y, :zero) + :booked, #z = if_not_exists(#z, :zero) + :booked, q.#i = :seq, lr = :row, \
+         n = n + :one"
     );
     assert_eq!(
         write.condition.unwrap(),
         "h IN (:h0, :h1) AND st = :active AND NOT xp <= :now AND (contains(sc, :s0) OR contains(sc, :s1) OR \
          contains(sc, :s2)) AND (attribute_not_exists(al)) AND NOT w > :k AND (#t >= :one OR \
-         (attribute_not_exists(#t) AND NOT #tp < tb)) AND NOT #d >= dl AND bal >= :pay AND NOT q.#i >= :seq"
+         (attribute_not_exists(#t) AND NOT #tp < tb)) AND NOT #d >= dl AND bal >= :pay AND \
+         attribute_not_exists(pw) AND NOT q.#i >= :seq"
     );
 }
 
@@ -64,7 +84,7 @@ fn the_plain_form() {
 fn the_carried_and_the_funded_form() {
     let mut attempt = attempt();
     attempt.opening = Opening::Carried { limit: 10 };
-    attempt.grant = Some(Grant { amount: MicroUsd::new(50_000).unwrap(), seq: 4 });
+    attempt.grant = Some(Grant { amount: MicroUsd::new(50_000).unwrap(), tokens: None, seq: 4 });
     attempt.proof = Proof::Session(SessionId::mint(&mut |pool| pool.fill(3)));
     let write = admission(&attempt);
     for clause in ["#t = #tp + :tr", "gt = gt + :grant", "gs = :gs", "bal = bal + :gain"] {
@@ -80,6 +100,33 @@ fn the_carried_and_the_funded_form() {
 }
 
 #[test]
+fn the_reserving_form_takes_a_place_and_a_token_of_the_project() {
+    let lease = Lease::starting(attempt().now, 60, attempt().cost);
+    let over = vec![(ChargeNonce::mint(&mut |pool| pool.fill(9)), lease)];
+    let mut attempt = Attempt { lease: Some(lease), project_window: Some(WindowLength::Second), ..attempt() };
+    let write = admission(&attempt);
+    let condition = write.condition.unwrap();
+    for clause in ["size(l) < lc", "pw = :pw", "#p >= :one"] {
+        assert!(condition.contains(clause), "{clause}: {condition}");
+    }
+    assert!(write.update.contains("l.#r = :lease, #p = #p - :one"), "{}", write.update);
+    assert!(!write.update.contains(":booked"), "{}", write.update);
+
+    (attempt.over, attempt.cap) = (over, Some(5));
+    let index = attempt.now.epoch_s();
+    let tokens = Some(TokenSlice { index, count: 7 });
+    attempt.grant = Some(Grant { amount: MicroUsd::ZERO, tokens, seq: 4 });
+    let write = admission(&attempt);
+    for clause in ["x.#o0 = :o0", "#p = if_not_exists(#p, :zero) + :tokens", ":booked", "REMOVE l.#o0"] {
+        assert!(write.update.contains(clause), "{clause}: {}", write.update);
+    }
+    let condition = write.condition.unwrap();
+    for clause in ["l.#o0 = :o0", "lc = :cap AND size(l) < :room"] {
+        assert!(condition.contains(clause), "{clause}: {condition}");
+    }
+}
+
+#[test]
 fn the_largest_form_is_within_dynamodbs_bounds() {
     let mut attempt = attempt();
     let deep = format!("https://{}example.com:8443", "very-long-label.".repeat(12));
@@ -87,17 +134,21 @@ fn the_largest_form_is_within_dynamodbs_bounds() {
     attempt.scope = Scope::parse("aaaaaaaaaaaaaaa:bbbbbbbbbbbbbbb:ccccccccccccccc:ddddddddddddddd").unwrap();
     attempt.route = Some(RouteBucket {
         class: "abcd".into(),
-        quota: QuotaPolicy::new(5, 2).unwrap(),
+        rate: rate(5, 2),
         opening: Opening::Carried { limit: 5 },
     });
     attempt.opening = Opening::Drained { limit: 10 };
     attempt.stale = (0..8_u64)
         .flat_map(|number| {
             let minute = Minute(29_000_000 + number);
-            [Stale::Minute(minute), Stale::Route("abcd".into(), minute), Stale::Slot(format!("lane{number}"))]
+            [Stale::Minute(minute), Stale::Route("abcd".into(), window(minute)), Stale::Slot(format!("lane{number}"))]
         })
         .chain([Stale::Day(Day(20_000))])
         .collect();
+    let lease = Lease::starting(attempt.now, 60, attempt.cost);
+    attempt.over = (10..18).map(|digit| (ChargeNonce::mint(&mut |pool| pool.fill(digit)), lease)).collect();
+    (attempt.lease, attempt.cap) = (Some(lease), Some(10));
+    attempt.project_window = Some(WindowLength::TenSeconds);
     let write = admission(&attempt);
     assert_eq!(write.lint(), Ok(()));
     assert!(write.update.contains("REMOVE #x0"), "{}", write.update);
@@ -124,13 +175,15 @@ async fn table_with(minutes: &[(Minute, i64)]) -> Store {
             balance: MicroUsd::new(1_000_000).unwrap(),
             granted: MicroUsd::new(1_000_000).unwrap(),
             grant_seq: 1,
-            budget: None,
+            ..Purse::empty(None)
         },
+        leases: Leases::default(),
+        project_window: None,
         counters: Counters::default(),
     };
     let mut item = crate::cell::cell_item(&attempt.cell, &cell);
     for (minute, left) in minutes {
-        for name in [minute_attribute(*minute), route_attribute("abcd", *minute)] {
+        for name in [minute_attribute(*minute), route_attribute("abcd", window(*minute))] {
             item.insert(name, AttributeValue::N(left.to_string()));
         }
     }
@@ -141,7 +194,7 @@ async fn table_with(minutes: &[(Minute, i64)]) -> Store {
 #[tokio::test]
 async fn a_minute_opens_only_with_what_the_minute_before_allows() {
     let openings = [Opening::Full, Opening::Carried { limit: 10 }, Opening::Drained { limit: 10 }];
-    let (minute, previous) = (attempt().minute, attempt().minute.previous());
+    let (minute, previous) = (attempt().minute(), attempt().minute().previous());
     for (minutes, fitting) in [
         (vec![], openings[0]),
         (vec![(previous, 4)], openings[0]),
@@ -158,8 +211,7 @@ async fn a_minute_opens_only_with_what_the_minute_before_allows() {
             assert_eq!(is_applied, opening == fitting, "key bucket {minutes:?} {opening:?}");
 
             let store = table_with(&minutes).await;
-            let quota = QuotaPolicy::new(10, 4).unwrap();
-            let route = Some(RouteBucket { class: "abcd".into(), quota, opening });
+            let route = Some(RouteBucket { class: "abcd".into(), rate: rate(10, 4), opening });
             let both = Attempt { opening: fitting, route, ..attempt() };
             let is_applied = matches!(store.admit(&both).await.unwrap(), Outcome::Applied(_));
             assert_eq!(is_applied, opening == fitting, "route bucket {minutes:?} {opening:?}");
@@ -169,7 +221,7 @@ async fn a_minute_opens_only_with_what_the_minute_before_allows() {
 
 #[tokio::test]
 async fn a_minute_opens_only_with_the_limit_that_the_item_has_now() {
-    let previous = attempt().minute.previous();
+    let previous = attempt().minute().previous();
     for (left, opening) in [(3, Opening::Carried { limit: 11 }), (-1, Opening::Drained { limit: 11 })] {
         let store = table_with(&[(previous, left)]).await;
         let outcome = store.admit(&Attempt { opening, ..attempt() }).await.unwrap();

@@ -16,7 +16,7 @@ use faregate_domain::{
 
 use crate::{
     Store, StoreError,
-    cell::{CELL, allowlist_set, limit_attributes, minute_attribute, scope_set, status_letter},
+    cell::{CELL, allowlist_set, counters::minute_attribute, limit_attributes, scope_set, status_letter},
     client::Written,
     expression::{Builder, Write},
     funding::WALLET,
@@ -208,9 +208,9 @@ pub(super) fn wallet_write(project: &ProjectId, child: &CellId, recall: &Recall)
     let mut builder = Builder::default();
     builder.name("#c", child.partition());
     builder.number(":next", recall.next_seq);
-    builder.number(":zero", 0);
+    builder.string(":nothing", "0");
     builder.set("gs.#c = :next");
-    builder.set("ga.#c = :zero");
+    builder.set("ga.#c = :nothing");
     match recall.debited_seq {
         Some(seq) => {
             builder.number(":last", seq);

@@ -61,14 +61,13 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`] when DynamoDB gave no answer; the money may have moved.
-    pub async fn recall_money(&self, project: &ProjectId, id: &KeyId, recall: &Recall) -> Result<bool, StoreError> {
-        let child = CellId::Key(id.clone());
+    pub async fn recall_money(&self, project: &ProjectId, child: &CellId, recall: &Recall) -> Result<bool, StoreError> {
         let mut builder = Builder::default();
         builder.string(":ended", status_letter(Status::Revoked));
         builder.require("st = :ended");
         recall_from_cell(&mut builder, recall);
         let cell = self.part(&builder.build(child.partition(), CELL))?;
-        let wallet = self.part(&wallet_write(project, &child, recall))?;
+        let wallet = self.part(&wallet_write(project, child, recall))?;
         Ok(matches!(self.transact(vec![cell, wallet]).await?, Transacted::Applied))
     }
 }

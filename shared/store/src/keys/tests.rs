@@ -2,8 +2,8 @@
 
 use faregate_domain::{
     amendment::WindowShift,
-    cell::{Counters, Owner, Purse, Status},
-    funding::{Funding, Grant, Wallet},
+    cell::{Owner, Purse, Status},
+    funding::{Debit, Funding, Grant, Need, Wallet},
     idempotency::Fingerprint,
     key::KeyHash,
     money::MicroUsd,
@@ -13,7 +13,7 @@ use faregate_domain::{
 };
 
 use super::*;
-use crate::{BudgetChange, KeyAmendment, LimitsChange, fresh, funding::wallet_item};
+use crate::{BudgetChange, KeyAmendment, LimitsChange, WalletOutcome, fresh, funding::wallet_item};
 
 fn usd(micro_usd: u64) -> MicroUsd {
     MicroUsd::new(micro_usd).unwrap()
@@ -40,8 +40,10 @@ fn cell(number: u8) -> Cell {
         grants: GrantSet::new([ScopeGrant::parse("*").unwrap()]).unwrap(),
         allowlist: None,
         limits: Limits::new(10, 0, 100, 1).unwrap(),
-        purse: Purse { balance: usd(0), granted: usd(0), grant_seq: 0, budget: None },
-        counters: Counters::default(),
+        purse: Purse::empty(None),
+        leases: faregate_domain::lease::Leases::default(),
+        project_window: None,
+        counters: faregate_domain::counters::Counters::default(),
     }
 }
 
@@ -90,8 +92,15 @@ async fn purse(store: &Store, number: u8) -> Purse {
     store.find_cell(&CellId::Key(key_id(number))).await.unwrap().unwrap().purse
 }
 
-async fn wallet(store: &Store, number: u8) -> Wallet {
-    store.find_wallet(&project(), &CellId::Key(key_id(number))).await.unwrap().unwrap()
+/// Debits a grant for key 5, if it was not debited before.
+async fn is_debited(store: &Store, grant: &Grant) -> bool {
+    let debit = Debit { grant: *grant, bucket: None, stale: Vec::new() };
+    let outcome = store.debit_wallet(&project(), &CellId::Key(key_id(5)), &debit).await.unwrap();
+    matches!(outcome, WalletOutcome::Applied(_))
+}
+
+async fn wallet(store: &Store) -> Wallet {
+    store.find_wallet(&project()).await.unwrap().unwrap()
 }
 
 #[tokio::test]
@@ -162,22 +171,24 @@ async fn a_grant_on_its_way_cannot_cross_a_lowered_budget() {
     insert(&store, 5, 9, None, 0).await;
     let child = CellId::Key(key_id(5));
     // Two requests computed a grant before the change; one has debited it, the other has not.
-    let Funding::Debit(grant) = wallet(&store, 5).await.fund(&purse(&store, 5).await, usd(10), usd(10)) else {
+    let need = Need { cost: usd(10), shortage: usd(10), token: None };
+    let Funding::Debit(debit) = wallet(&store).await.fund(&child, &purse(&store, 5).await, &need) else {
         panic!("a fresh cell is funded by a debit")
     };
-    assert!(store.debit_wallet(&project(), &child, &grant).await.unwrap());
-    let recall = Recall::under(usd(30), &purse(&store, 5).await, &wallet(&store, 5).await);
+    let grant = debit.grant;
+    assert!(is_debited(&store, &grant).await);
+    let recall = Recall::under(usd(30), &child, &purse(&store, 5).await, &wallet(&store).await);
     assert_eq!(recall.absorbed, grant.amount);
     let budget = BudgetChange { old: None, new: Some(usd(30)), recall: Some((project(), recall)) };
     let amendment = KeyAmendment { budget: Some(budget), ..KeyAmendment::default() };
     assert!(store.amend_key(&account(), &key_id(5), &amendment).await.unwrap());
     let after = purse(&store, 5).await;
     assert_eq!((after.balance, after.granted, after.budget), (usd(30), usd(30), Some(usd(30))));
-    assert_eq!(wallet(&store, 5).await.available, usd(970));
+    assert_eq!(wallet(&store).await.available, usd(970));
     assert_eq!(after.grant_seq, grant.seq, "a late credit of that grant is refused by its number");
-    assert!(!store.debit_wallet(&project(), &child, &grant).await.unwrap(), "a late debit too");
+    assert!(!is_debited(&store, &grant).await, "a late debit too");
     assert!(!store.amend_key(&account(), &key_id(5), &amendment).await.unwrap(), "and the change itself");
-    assert_eq!(wallet(&store, 5).await.available, usd(970));
+    assert_eq!(wallet(&store).await.available, usd(970));
 }
 
 #[tokio::test]
@@ -185,35 +196,36 @@ async fn a_revoked_key_is_closed_to_every_further_grant() {
     let store = table(1_000).await;
     insert(&store, 5, 9, None, 0).await;
     let child = CellId::Key(key_id(5));
-    let pending = Grant { amount: usd(40), seq: 1 };
-    assert!(store.debit_wallet(&project(), &child, &pending).await.unwrap());
-    let recall = Recall::all(&purse(&store, 5).await, &wallet(&store, 5).await);
-    assert!(!store.recall_money(&project(), &key_id(5), &recall).await.unwrap(), "it is not revoked yet");
+    let pending = Grant { amount: usd(40), tokens: None, seq: 1 };
+    assert!(is_debited(&store, &pending).await);
+    let recall = Recall::all(&child, &purse(&store, 5).await, &wallet(&store).await);
+    assert!(!store.recall_money(&project(), &child, &recall).await.unwrap(), "it is not revoked yet");
     let cell = store.revoke_key(&account(), &key_id(5)).await.unwrap().unwrap();
     assert_eq!(cell.status, Status::Revoked);
-    assert!(store.recall_money(&project(), &key_id(5), &recall).await.unwrap());
-    assert_eq!(wallet(&store, 5).await.available, usd(1_000));
-    assert!(!store.recall_money(&project(), &key_id(5), &recall).await.unwrap());
+    assert!(store.recall_money(&project(), &child, &recall).await.unwrap());
+    assert_eq!(wallet(&store).await.available, usd(1_000));
+    assert!(!store.recall_money(&project(), &child, &recall).await.unwrap());
     for seq in [1, 2, 1_000_000] {
-        let late = Grant { amount: usd(40), seq };
-        assert!(!store.debit_wallet(&project(), &child, &late).await.unwrap(), "{seq}");
+        let late = Grant { amount: usd(40), tokens: None, seq };
+        assert!(!is_debited(&store, &late).await, "{seq}");
     }
     assert!(Recall::is_done(&purse(&store, 5).await));
-    assert_eq!(wallet(&store, 5).await.available, usd(1_000));
+    assert_eq!(wallet(&store).await.available, usd(1_000));
 }
 
 #[tokio::test]
 async fn a_debit_between_reading_and_recalling_is_noticed() {
     let store = table(1_000).await;
     insert(&store, 5, 9, None, 0).await;
+    let child = CellId::Key(key_id(5));
     store.revoke_key(&account(), &key_id(5)).await.unwrap();
-    let recall = Recall::all(&purse(&store, 5).await, &wallet(&store, 5).await);
-    let late = Grant { amount: usd(40), seq: 1 };
-    assert!(store.debit_wallet(&project(), &CellId::Key(key_id(5)), &late).await.unwrap());
-    assert!(!store.recall_money(&project(), &key_id(5), &recall).await.unwrap());
-    let recall = Recall::all(&purse(&store, 5).await, &wallet(&store, 5).await);
-    assert!(store.recall_money(&project(), &key_id(5), &recall).await.unwrap());
-    assert_eq!(wallet(&store, 5).await.available, usd(1_000));
+    let recall = Recall::all(&child, &purse(&store, 5).await, &wallet(&store).await);
+    let late = Grant { amount: usd(40), tokens: None, seq: 1 };
+    assert!(is_debited(&store, &late).await);
+    assert!(!store.recall_money(&project(), &child, &recall).await.unwrap());
+    let recall = Recall::all(&child, &purse(&store, 5).await, &wallet(&store).await);
+    assert!(store.recall_money(&project(), &child, &recall).await.unwrap());
+    assert_eq!(wallet(&store).await.available, usd(1_000));
 }
 
 #[tokio::test]
@@ -284,29 +296,31 @@ async fn a_change_of_limits_loses_to_a_request_that_opened_a_minute_since() {
 async fn money_that_was_spent_since_is_not_taken_back() {
     let store = table(1_000).await;
     insert(&store, 5, 9, None, 0).await;
+    let child = CellId::Key(key_id(5));
     for (attribute, value) in [("bal", 50), ("gt", 80)] {
         set(&store, 5, attribute, value).await;
     }
-    let recall = Recall::under(usd(0), &purse(&store, 5).await, &wallet(&store, 5).await);
+    let recall = Recall::under(usd(0), &child, &purse(&store, 5).await, &wallet(&store).await);
     set(&store, 5, "bal", 49).await;
     let budget = BudgetChange { old: None, new: Some(usd(0)), recall: Some((project(), recall)) };
     let amendment = KeyAmendment { budget: Some(budget), ..KeyAmendment::default() };
     assert!(!store.amend_key(&account(), &key_id(5), &amendment).await.unwrap());
-    assert_eq!((purse(&store, 5).await.balance, wallet(&store, 5).await.available), (usd(49), usd(1_000)));
+    assert_eq!((purse(&store, 5).await.balance, wallet(&store).await.available), (usd(49), usd(1_000)));
 }
 
 #[tokio::test]
 async fn a_grant_that_arrived_since_is_not_absorbed_again() {
     let store = table(1_000).await;
     insert(&store, 5, 9, None, 0).await;
-    let grant = Grant { amount: usd(40), seq: 1 };
-    assert!(store.debit_wallet(&project(), &CellId::Key(key_id(5)), &grant).await.unwrap());
-    let recall = Recall::under(usd(500), &purse(&store, 5).await, &wallet(&store, 5).await);
+    let child = CellId::Key(key_id(5));
+    let grant = Grant { amount: usd(40), tokens: None, seq: 1 };
+    assert!(is_debited(&store, &grant).await);
+    let recall = Recall::under(usd(500), &child, &purse(&store, 5).await, &wallet(&store).await);
     for (attribute, value) in [("bal", 40), ("gt", 40), ("gs", 1)] {
         set(&store, 5, attribute, value).await;
     }
     let budget = BudgetChange { old: None, new: Some(usd(500)), recall: Some((project(), recall)) };
     let amendment = KeyAmendment { budget: Some(budget), ..KeyAmendment::default() };
     assert!(!store.amend_key(&account(), &key_id(5), &amendment).await.unwrap());
-    assert_eq!((purse(&store, 5).await.balance, wallet(&store, 5).await.available), (usd(40), usd(960)));
+    assert_eq!((purse(&store, 5).await.balance, wallet(&store).await.available), (usd(40), usd(960)));
 }

@@ -1,0 +1,124 @@
+//! Before a project is called empty: whatever its other cells hold and do not use is taken back, and what somebody left
+//! on its way is brought home.
+
+use faregate_domain::{
+    attempt::project_is_dry,
+    cell::{Cell, CellId},
+    clawback::reclaimable,
+    denial::Denial,
+    funding::{Return, Wallet},
+    id::ProjectId,
+    money::MicroUsd,
+    time::Timestamp,
+};
+use faregate_store::Outcome;
+
+use crate::{Gate, GateError};
+
+/// What a look at all cells of a project brought.
+pub(crate) enum Found {
+    /// Money came back to the wallet, or it changed meanwhile.
+    Moved(Wallet),
+    /// The cell itself has money by now.
+    InCell,
+    /// Nobody has anything, and nothing is on its way.
+    Nothing(Denial),
+}
+
+impl Gate {
+    /// Looks for `shortage` in all other cells of the project.
+    ///
+    /// Every step is one write that anybody may repeat: a return leaves the cell first and reaches the wallet second.
+    /// Nothing is said to be there only after a look at the wallet, at each cell and at the wallet again has found it
+    /// unchanged and nothing on its way.
+    pub(crate) async fn claw_back(
+        &self,
+        own: &CellId,
+        cell: &Cell,
+        wallet: &Wallet,
+        shortage: MicroUsd,
+        now: Timestamp,
+    ) -> Result<Found, GateError> {
+        let project = &cell.owner.project;
+        let mut wallet = wallet.clone();
+        let before = wallet.clone();
+        let mut cells = Vec::new();
+        for id in before.children.keys() {
+            let Some(mut sibling) = self.services().store.find_cell(id).await? else { continue };
+            self.settle_ways(project, id, &mut sibling, &mut wallet).await?;
+            if id == own {
+                if sibling.purse.balance > cell.purse.balance {
+                    return Ok(Found::InCell);
+                }
+            } else {
+                let lacking = shortage.minus(wallet.available);
+                self.reclaim(project, id, &mut sibling, &mut wallet, lacking, now).await?;
+            }
+            cells.push(sibling);
+            if wallet.available >= shortage {
+                return Ok(Found::Moved(wallet));
+            }
+        }
+        let after = self.read_wallet(project).await?;
+        if wallet != before || after != before {
+            return Ok(Found::Moved(after));
+        }
+        Ok(Found::Nothing(project_is_dry(&after, &cells, shortage)))
+    }
+
+    /// Brings to its end what somebody began between a cell and its wallet and did not finish.
+    pub(crate) async fn settle_ways(
+        &self,
+        project: &ProjectId,
+        id: &CellId,
+        cell: &mut Cell,
+        wallet: &mut Wallet,
+    ) -> Result<(), GateError> {
+        self.settle_return(project, id, cell, wallet).await?;
+        if let Some(grant) = wallet.pending(id, &cell.purse) {
+            match self.services().store.credit(id, &grant).await? {
+                Outcome::Applied(credited) => *cell = *credited,
+                Outcome::Refused { cell: Some(now), .. } => *cell = *now,
+                Outcome::Refused { cell: None, .. } => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Receives a return that left the cell, if the wallet has not received it.
+    pub(crate) async fn settle_return(
+        &self,
+        project: &ProjectId,
+        id: &CellId,
+        cell: &Cell,
+        wallet: &mut Wallet,
+    ) -> Result<(), GateError> {
+        if let Some(sent) = wallet.pending_return(id, &cell.purse) {
+            let outcome = self.services().store.receive_return(project, id, &sent).await?;
+            *wallet = self.learn(project, outcome)?;
+        }
+        Ok(())
+    }
+
+    async fn reclaim(
+        &self,
+        project: &ProjectId,
+        id: &CellId,
+        cell: &mut Cell,
+        wallet: &mut Wallet,
+        lacking: MicroUsd,
+        now: Timestamp,
+    ) -> Result<(), GateError> {
+        let amount = reclaimable(cell, lacking, now);
+        if amount == MicroUsd::ZERO || wallet.pending_return(id, &cell.purse).is_some() {
+            return Ok(());
+        }
+        let sent = Return { amount, seq: cell.purse.returns.seq + 1 };
+        if let Outcome::Applied(left) = self.services().store.begin_return(id, &sent).await? {
+            *cell = *left;
+            let outcome = self.services().store.receive_return(project, id, &sent).await?;
+            *wallet = self.learn(project, outcome)?;
+        }
+        Ok(())
+    }
+}

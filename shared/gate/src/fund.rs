@@ -1,0 +1,129 @@
+//! Fetching what a request lacks: money and tokens of the project's rate, from the project's wallet to the cell.
+
+use faregate_domain::{
+    attempt::{Attempt, out_of_credit},
+    cell::{Cell, CellId, Purse},
+    denial::Denial,
+    funding::{Funding, Grant, Need, Wallet},
+    id::ProjectId,
+    money::MicroUsd,
+};
+use faregate_store::{Outcome, WalletOutcome};
+
+use crate::{Gate, GateError, clawback::Found};
+
+impl Gate {
+    /// Fetches ahead what the cell, as it was last seen, will lack: the write that would be refused for want of it is
+    /// saved. Where the guess is wrong, the wallet refuses and the attempt goes without.
+    pub(crate) async fn foreseen(&self, attempt: Attempt, seen: &Cell) -> Result<Attempt, GateError> {
+        let shortage = attempt.cost.minus(seen.purse.balance);
+        let Some(need) = attempt.need(seen, shortage).filter(|_| attempt.judge(Some(seen)).is_ok()) else {
+            return Ok(attempt);
+        };
+        let project = &seen.owner.project;
+        let Some(wallet) = self.memory.find_wallet(project) else { return Ok(attempt) };
+        let Funding::Debit(debit) = wallet.fund(&attempt.cell, &seen.purse, &need) else { return Ok(attempt) };
+        let outcome = self.services().store.debit_wallet(project, &attempt.cell, &debit).await?;
+        let grant = matches!(outcome, WalletOutcome::Applied(_)).then_some(debit.grant);
+        self.learn(project, outcome)?;
+        Ok(Attempt { grant, ..attempt })
+    }
+
+    /// Fetches what the attempt lacks; a denial when the project has not enough, or when a limit refuses the call in
+    /// any case.
+    pub(crate) async fn fund(
+        &self,
+        attempt: &mut Attempt,
+        cell: &Cell,
+        exhausted: Option<Denial>,
+    ) -> Result<Option<Denial>, GateError> {
+        let project = &cell.owner.project;
+        let mut purse = cell.purse;
+        let (mut wallet, mut is_fresh) = match self.memory.find_wallet(project) {
+            Some(wallet) => (wallet, false),
+            None => (self.read_wallet(project).await?, true),
+        };
+        for round in 0..MAX_ROUNDS {
+            self.turns.pause(round).await;
+            let Some(need) = need(attempt, cell, &purse) else { return Ok(None) };
+            let funding = wallet.fund(&attempt.cell, &purse, &need);
+            if let (Some(denial), true) = (&exhausted, funding != Funding::Dry) {
+                return Ok(Some(denial.clone()));
+            }
+            match funding {
+                Funding::Reread => return Ok(None),
+                Funding::Outdated(window) => {
+                    let store = &self.services().store;
+                    store.set_project_window(&attempt.cell, cell.project_window, window).await?;
+                    return Ok(None);
+                }
+                Funding::Credit(grant) => {
+                    attempt.grant = Some(grant);
+                    if self::need(attempt, cell, &purse).is_none() {
+                        return Ok(None);
+                    }
+                    // Too little for this call: it is credited by itself, and more is fetched.
+                    attempt.grant = None;
+                    match self.credit(&attempt.cell, &grant).await? {
+                        Some(credited) => purse = credited,
+                        None => return Ok(None),
+                    }
+                }
+                Funding::Debit(debit) => {
+                    let outcome = self.services().store.debit_wallet(project, &attempt.cell, &debit).await?;
+                    if let WalletOutcome::Applied(_) = outcome {
+                        attempt.grant = Some(debit.grant);
+                        self.learn(project, outcome)?;
+                        return Ok(None);
+                    }
+                    (wallet, is_fresh) = (self.learn(project, outcome)?, true);
+                }
+                Funding::Exhausted(exhausted) if is_fresh => return Ok(Some(Denial::RateLimitedProject(exhausted))),
+                Funding::Dry if is_fresh => {
+                    if purse.room() < need.shortage {
+                        return Ok(Some(out_of_credit(cell, need.shortage)));
+                    }
+                    match self.claw_back(&attempt.cell, cell, &wallet, need.shortage, attempt.now).await? {
+                        Found::Moved(now) => wallet = now,
+                        Found::InCell => return Ok(None),
+                        Found::Nothing(denial) => return Ok(Some(denial)),
+                    }
+                }
+                // What was remembered is not enough to refuse anybody.
+                Funding::Exhausted(_) | Funding::Dry => (wallet, is_fresh) = (self.read_wallet(project).await?, true),
+            }
+        }
+        Err(GateError::Contended)
+    }
+
+    /// Credits a grant by itself; `None` where the cell has received it from somebody else.
+    pub(crate) async fn credit(&self, cell: &CellId, grant: &Grant) -> Result<Option<Purse>, GateError> {
+        match self.services().store.credit(cell, grant).await? {
+            Outcome::Applied(cell) => Ok(Some(cell.purse)),
+            Outcome::Refused { .. } => Ok(None),
+        }
+    }
+
+    pub(crate) async fn read_wallet(&self, project: &ProjectId) -> Result<Wallet, GateError> {
+        let wallet = self.services().store.find_wallet(project).await?.ok_or(GateError::NoWallet)?;
+        self.memory.saw_wallet(project, &wallet);
+        Ok(wallet)
+    }
+
+    /// The wallet that a write left or was refused by.
+    pub(crate) fn learn(&self, project: &ProjectId, outcome: WalletOutcome) -> Result<Wallet, GateError> {
+        let (WalletOutcome::Applied(wallet) | WalletOutcome::Refused(Some(wallet))) = outcome else {
+            return Err(GateError::NoWallet);
+        };
+        self.memory.saw_wallet(project, &wallet);
+        Ok(wallet)
+    }
+}
+
+/// What the attempt lacks, given the purse as it is now.
+fn need(attempt: &Attempt, cell: &Cell, purse: &Purse) -> Option<Need> {
+    let shortage: MicroUsd = attempt.cost.minus(purse.balance);
+    attempt.need(cell, shortage)
+}
+
+const MAX_ROUNDS: u32 = 32;

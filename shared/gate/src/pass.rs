@@ -1,0 +1,205 @@
+//! One request's way through the one write: first tries fitted to what was seen before, later ones to what refused them.
+
+use faregate_domain::{
+    attempt::{Attempt, Next, RouteBucket},
+    cell::Cell,
+    charge::ChargeNonce,
+    denial::Denial,
+    lease::Lease,
+    limit::Opening,
+    policy::Route,
+    row::{Row, agent_family, network_of},
+    time::Timestamp,
+};
+use faregate_edge::entropy;
+use faregate_store::Outcome;
+
+use crate::{
+    Gate, GateError, Request,
+    claim::Claim,
+    lanes::LaneGuard,
+    turns::Turn,
+};
+
+/// An attempt at its end.
+pub(crate) struct Passed {
+    /// As it was last sent.
+    pub(crate) attempt: Attempt,
+    /// Whether it was applied, or why not.
+    pub(crate) verdict: Result<(), Denial>,
+    /// The state of the cell that says so; `None` where there is no cell.
+    pub(crate) cell: Option<Cell>,
+}
+
+impl Gate {
+    /// Takes a request to its verdict, and remembers what that showed of the cell.
+    pub(crate) async fn pass_route(
+        &self,
+        request: &Request,
+        route: &Route,
+        claim: &Claim,
+        now: Timestamp,
+    ) -> Result<Passed, GateError> {
+        let mut attempt = self.attempt(request, route, claim, now);
+        if let Some(remembered) = self.memory.refuse(&attempt) {
+            return Ok(Passed { attempt, verdict: Err(remembered.denial), cell: remembered.cell });
+        }
+        let mut lane = self.lanes.enter();
+        attempt.lane = lane.name().to_owned();
+        attempt.seq = lane.next_seq(now);
+        let passed = self.send(attempt, claim, &mut lane).await?;
+        match &passed.verdict {
+            Ok(()) => {
+                self.memory.admitted(&claim.cell, passed.cell.as_ref());
+                self.tidy(&passed).await;
+            }
+            Err(denial) => self.memory.refused(&passed.attempt, denial, passed.cell.as_ref(), now),
+        }
+        Ok(passed)
+    }
+
+    /// The request as an attempt; it has no lane yet.
+    pub(crate) fn attempt(&self, request: &Request, route: &Route, claim: &Claim, now: Timestamp) -> Attempt {
+        let row = Row {
+            charge: ChargeNonce::mint(&mut entropy::fill),
+            at: now,
+            cost: route.cost,
+            class: route.class.clone(),
+            network: network_of(request.source_ip),
+            agent: agent_family(request.header("user-agent")),
+        };
+        let bucket = |rate| RouteBucket { class: route.class.clone(), rate, opening: Opening::Full };
+        Attempt {
+            cell: claim.cell.clone(),
+            proof: claim.proof.clone(),
+            now,
+            seq: 0,
+            lane: String::new(),
+            scope: route.scope.clone(),
+            origin: request.origin(),
+            cost: route.cost,
+            opening: Opening::Full,
+            route: route.rate.map(bucket),
+            project_window: None,
+            lease: route.lease_seconds.map(|seconds| Lease::starting(now, seconds, route.cost)),
+            over: Vec::new(),
+            cap: None,
+            grant: None,
+            row,
+            stale: Vec::new(),
+        }
+    }
+
+    /// Sends the attempt until it is applied or refused for good.
+    async fn send(&self, attempt: Attempt, claim: &Claim, lane: &mut LaneGuard) -> Result<Passed, GateError> {
+        let mut sending = Sending { attempt, has_fresh_pepper: false, has_strays: false, turn: None };
+        if let Some(seen) = self.memory.find(&claim.cell) {
+            sending.attempt = self.foreseen(sending.attempt.fitted(&seen), &seen).await?;
+        }
+        let passed = self.send_on(&mut sending, claim).await;
+        lane.used(sending.attempt.seq);
+        let (verdict, cell) = passed?;
+        Ok(Passed { attempt: sending.attempt, verdict, cell })
+    }
+
+    async fn send_on(&self, sending: &mut Sending, claim: &Claim) -> Result<Settled, GateError> {
+        for round in 0..MAX_WRITES {
+            self.turns.pause(round).await;
+            let cell = match self.services().store.admit(&sending.attempt).await? {
+                Outcome::Applied(cell) => return Ok((Ok(()), Some(*cell))),
+                Outcome::Refused { cell, has_unanswered } => {
+                    sending.has_strays |= has_unanswered;
+                    cell.map(|cell| *cell)
+                }
+            };
+            let next = match sending.attempt.judge(cell.as_ref()) {
+                Ok(next) => next,
+                Err(Denial::InvalidApiKey) if !sending.has_fresh_pepper => {
+                    sending.has_fresh_pepper = true;
+                    match self.reproved(claim, sending.attempt.now).await? {
+                        Some(proof) => {
+                            sending.attempt.proof = proof;
+                            continue;
+                        }
+                        None => return self.refuse(sending, Denial::InvalidApiKey, cell).await,
+                    }
+                }
+                Err(denial) => return self.refuse(sending, denial, cell).await,
+            };
+            match next {
+                Next::Applied => return Ok((Ok(()), cell)),
+                Next::Again(next) => sending.attempt = *next,
+                Next::Fund { attempt: next, exhausted } => {
+                    // `judge` asks for funds only of a cell that exists.
+                    let Some(cell) = cell else { return Err(GateError::Contended) };
+                    sending.attempt = *next;
+                    if let Some(denial) = self.fund_in_turn(sending, &cell, exhausted).await? {
+                        return self.refuse(sending, denial, Some(cell)).await;
+                    }
+                }
+            }
+        }
+        Err(GateError::Contended)
+    }
+
+    /// Funds the attempt; of all requests of this process for one cell, one at a time: those that wait for it find
+    /// what it fetched, or learn from it that there is nothing.
+    async fn fund_in_turn(
+        &self,
+        sending: &mut Sending,
+        cell: &Cell,
+        exhausted: Option<Denial>,
+    ) -> Result<Option<Denial>, GateError> {
+        if sending.turn.is_none() {
+            let (turn, has_waited) = self.turns.take(&sending.attempt.cell).await;
+            sending.turn = Some(turn);
+            if has_waited {
+                return Ok(self.memory.refuse(&sending.attempt).map(|remembered| remembered.denial));
+            }
+        }
+        self.fund(&mut sending.attempt, cell, exhausted).await
+    }
+
+    /// A refusal that stays one: where a copy of the attempt may still be on its way, the lane is closed to it first,
+    /// because a top-up a moment later would otherwise let it take what the caller was refused.
+    async fn refuse(&self, sending: &Sending, denial: Denial, cell: Option<Cell>) -> Result<Settled, GateError> {
+        if !sending.has_strays || cell.is_none() {
+            return Ok((Err(denial), cell));
+        }
+        match self.services().store.fence(&sending.attempt).await? {
+            Outcome::Refused { cell: Some(cell), .. } if sending.attempt.is_applied(&cell) => {
+                Ok((Ok(()), Some(*cell)))
+            }
+            _ => Ok((Err(denial), cell)),
+        }
+    }
+
+    /// Removes what nothing reads any more when too much has gathered.
+    async fn tidy(&self, passed: &Passed) {
+        let Some(cell) = &passed.cell else { return };
+        let now = cell.counters.latest(passed.attempt.now);
+        let stale = cell.counters.stale(now, cell.project_window);
+        if stale.len() >= SWEEP_AT
+            && let Err(error) = self.services().store.sweep(&passed.attempt.cell, &stale, now).await
+        {
+            tracing::warn!(%error, "stale counters stay for now");
+        }
+    }
+}
+
+/// An attempt on its way.
+struct Sending {
+    attempt: Attempt,
+    has_fresh_pepper: bool,
+    /// Whether a copy of it may still be on its way.
+    has_strays: bool,
+    /// Held from the moment it fetches something for the cell.
+    turn: Option<Turn>,
+}
+
+type Settled = (Result<(), Denial>, Option<Cell>);
+
+/// Attempts to pass one request before the gate gives up: each lost one means that another request got through.
+const MAX_WRITES: u32 = 32;
+/// Stale counters that are worth a write of their own: only cells whose every request starts a new process get there.
+const SWEEP_AT: usize = 12;
