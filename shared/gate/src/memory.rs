@@ -9,7 +9,7 @@ use std::{
 
 use faregate_domain::{
     attempt::{Attempt, Next, Proof},
-    cell::{Cell, CellId},
+    cell::{Cell, CellId, Status},
     denial::Denial,
     funding::Wallet,
     id::ProjectId,
@@ -81,13 +81,14 @@ impl Memory {
     /// Remembers a refusal of the table's.
     pub(crate) fn refused(&self, attempt: &Attempt, denial: &Denial, cell: Option<&Cell>, now: Timestamp) {
         let mut inner = self.lock();
-        let refusals = inner.cells.get(&attempt.cell).map_or(0, |seen| seen.refusals).saturating_add(1);
+        let in_a_row = inner.cells.get(&attempt.cell).filter(|seen| !seen.is_over(now, BELIEVED_MS));
+        let refusals = in_a_row.map_or(0, |seen| seen.refusals).saturating_add(1);
         let last = Refused { proof: attempt.proof.clone(), cost: attempt.cost, denial: denial.clone() };
         let seen = Seen { cell: cell.cloned(), refusals, asked_at: now, last: Some(last) };
         insert(&mut inner.cells, attempt.cell.clone(), seen);
     }
 
-    /// Refuses an attempt that the table would refuse, if the table has just refused this cell a few times in a row.
+    /// Refuses an attempt that the table would refuse, if the table has just refused this cell several times in a row.
     ///
     /// Each second one request goes through to the table all the same, so that a top-up, a change or the end of a
     /// running call is seen.
@@ -99,7 +100,7 @@ impl Memory {
             Denial::RateLimitedConcurrent(_) => CONCURRENT_MS,
             _ => BELIEVED_MS,
         };
-        if attempt.now.epoch_ms() >= seen.asked_at.epoch_ms().saturating_add(believed_ms) {
+        if seen.is_over(attempt.now, believed_ms) {
             seen.asked_at = attempt.now;
             return None;
         }
@@ -112,17 +113,25 @@ impl Memory {
 }
 
 impl Seen {
-    /// What the table would say, if the cell still looks as it did.
+    /// What the table would say, if the cell still looks as it did: of credentials that are not known and of limits that
+    /// are used up. What an owner may be about to change, a scope, an origin, a frozen key, is asked each time.
     fn denial(&self, attempt: &Attempt) -> Option<Denial> {
         let last = self.last.as_ref()?;
+        let is_frozen = self.cell.as_ref().is_some_and(|cell| cell.status == Status::Frozen);
         match attempt.judge(self.cell.as_ref()) {
             // A login may have been added since; one that was refused has ended for good.
             Err(Denial::InvalidToken) => (attempt.proof == last.proof).then_some(Denial::InvalidToken),
-            Err(denial) => Some(denial),
+            Err(denial @ Denial::InvalidApiKey) => Some(denial),
+            Err(denial @ Denial::InsufficientCredits { .. }) => Some(denial).filter(|_| !is_frozen),
+            Err(denial) => Some(denial).filter(|denial| denial.exhausted().is_some()),
             Ok(Next::Fund { exhausted: Some(denial), .. }) => Some(denial),
             Ok(Next::Fund { exhausted: None, .. }) => last.unfunded(attempt),
             Ok(Next::Applied | Next::Again(_)) => None,
         }
+    }
+
+    fn is_over(&self, now: Timestamp, believed_ms: u64) -> bool {
+        now.epoch_ms() >= self.asked_at.epoch_ms().saturating_add(believed_ms)
     }
 }
 
@@ -145,8 +154,8 @@ fn insert<K: Eq + Hash, V>(map: &mut HashMap<K, V>, key: K, value: V) {
     map.insert(key, value);
 }
 
-/// Refusals in a row after which the instance answers by itself: a first look after a change always reaches the table.
-const PATIENCE: u32 = 2;
+/// Refusals in a row, each within a second of the one before, that make a flood.
+const PATIENCE: u32 = 5;
 /// How long the table's word is taken for the next one's; a little less than the second within which changes are seen.
 const BELIEVED_MS: u64 = 900;
 /// A running call may end at any moment.

@@ -98,7 +98,9 @@ pub(crate) struct Builder {
 impl Builder {
     /// Declares `placeholder` (`#x`) for an attribute's name.
     pub(crate) fn name(&mut self, placeholder: &str, attribute: impl Into<String>) {
-        self.names.insert(placeholder.to_owned(), attribute.into());
+        let attribute = attribute.into();
+        let before = self.names.insert(placeholder.to_owned(), attribute.clone());
+        debug_assert!(before.is_none_or(|before| before == attribute), "{placeholder} is declared twice");
     }
 
     /// Declares `placeholder` (`:x`) for a number.
@@ -113,7 +115,8 @@ impl Builder {
 
     /// Declares `placeholder` (`:x`) for any value.
     pub(crate) fn value(&mut self, placeholder: &str, value: AttributeValue) {
-        self.values.insert(placeholder.to_owned(), value);
+        let before = self.values.insert(placeholder.to_owned(), value.clone());
+        debug_assert!(before.is_none_or(|before| before == value), "{placeholder} is declared twice");
     }
 
     /// Adds `path = expression` to the update.
@@ -207,6 +210,14 @@ mod tests {
             assert!(error.contains(word), "{error}");
         }
         assert_eq!(write("SET a = if_not_exists(a, b) - :one REMOVE c", "NOT d > :one").lint(), Ok(()));
+    }
+
+    #[test]
+    #[should_panic(expected = ":one is declared twice")]
+    fn a_placeholder_stands_for_one_value() {
+        let mut builder = Builder::default();
+        builder.number(":one", 1);
+        builder.number(":one", 2);
     }
 
     #[test]

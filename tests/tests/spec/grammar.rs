@@ -85,7 +85,7 @@ fn forms(cells: &[(CellId, Proof)], now: Timestamp) -> Vec<Attempt> {
 /// Leases and the project's rate, each in every combination with each other.
 fn vary(form: &mut Attempt, number: usize) {
     let lease = Lease::starting(form.now, 60, form.cost);
-    let over = || (1..=3).map(|digit| (ChargeNonce::mint(&mut |pool| pool.fill(digit)), lease)).collect();
+    let over = || (11..=13).map(|digit| (ChargeNonce::mint(&mut |pool| pool.fill(digit)), lease)).collect();
     match number % 4 {
         1 => form.lease = Some(lease),
         2 => (form.lease, form.over, form.cap) = (Some(lease), over(), Some(10)),

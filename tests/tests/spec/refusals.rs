@@ -2,7 +2,7 @@
 
 use faregate_domain::policy::Policy;
 use faregate_tests::{Bundle, Caller};
-use serde_json::{Value, json};
+use serde_json::json;
 
 const FREE: (&str, &str) = ("GET", "/demo/free");
 const PAID: (&str, &str) = ("POST", "/demo/paid");
@@ -158,7 +158,7 @@ async fn an_exhausted_project_is_named() {
     assert_eq!(bundle.knock(&key, PAID.0, PAID.1).await.status, 200);
     let knock = bundle.knock(&key, PAID.0, PAID.1).await;
     assert_eq!((knock.status, &knock.problem["limit_source"]), (402, &json!("project")));
-    assert_eq!(knock.problem["limit_usd"], Value::Null);
+    assert_eq!((&knock.problem["limit_usd"], &knock.problem["spent_usd"]), (&json!(0.01), &json!(0.01)));
 }
 
 #[tokio::test]

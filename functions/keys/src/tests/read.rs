@@ -60,7 +60,8 @@ async fn a_key_shows_what_was_used_of_it() {
     let ann = bench.person(1).await;
     let key = bench.key(&ann.token, &json!({"name": "n", "budget_usd": "0.05"})).await;
     let fresh = json!({
-        "today": 0, "this_minute": 0, "remaining_budget_usd": 0.05, "spent_usd": 0, "last_used_at": null,
+        "today": 0, "this_minute": 0, "remaining_budget_usd": 0.05, "spent_usd": 0, "reserved_usd": 0,
+        "concurrent": 0, "last_used_at": null,
     });
     assert_eq!(bench.read(&ann.token, &key.id).await.body["data"]["usage"], fresh);
     for _ in 0..2 {
@@ -68,7 +69,8 @@ async fn a_key_shows_what_was_used_of_it() {
     }
     assert_eq!(bench.knock(&key.text, "GET /demo/free").await, "admitted");
     let used = json!({
-        "today": 3, "this_minute": 3, "remaining_budget_usd": 0.03, "spent_usd": 0.02,
+        "today": 3, "this_minute": 3, "remaining_budget_usd": 0.03, "spent_usd": 0.02, "reserved_usd": 0,
+        "concurrent": 0,
         "last_used_at": "2025-10-09T08:54:00Z",
     });
     assert_eq!(bench.read(&ann.token, &key.id).await.body["data"]["usage"], used);

@@ -149,7 +149,7 @@ pub(crate) fn book(builder: &mut Builder, now: Timestamp, micro_usd: i128) {
 /// Takes a place and keeps the money with it; leases whose time is over go where they take none.
 fn hold(builder: &mut Builder, attempt: &Attempt) {
     for (number, (nonce, lease)) in attempt.over.iter().enumerate() {
-        let (name, value) = (format!("#o{number}"), format!(":o{number}"));
+        let (name, value) = (format!("#v{number}"), format!(":v{number}"));
         builder.name(&name, nonce.as_str());
         builder.value(&value, AttributeValue::N(lease.packed().to_string()));
         builder.set(format!("x.{name} = {value}"));
