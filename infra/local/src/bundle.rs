@@ -20,6 +20,7 @@ pub(crate) fn functions(services: &Services) -> Result<Functions, StartError> {
     let nonce = faregate_nonce::App::new(services.clone()).map_err(|error| failed("nonce", &error))?;
     let verify = faregate_verify::App::new(services.clone()).map_err(|error| failed("verify", &error))?;
     let keys = faregate_keys::App::new(services.clone());
+    let charges = faregate_charges::App::new(services.clone());
     let authorizer = faregate_authorizer::App::new(services.clone());
     let authorizer: Handler = Arc::new(move |event| {
         let authorizer = authorizer.clone();
@@ -29,6 +30,7 @@ pub(crate) fn functions(services: &Services) -> Result<Functions, StartError> {
         (Function::Nonce, over_http!(nonce)),
         (Function::Verify, over_http!(verify)),
         (Function::Keys, over_http!(keys)),
+        (Function::Charges, over_http!(charges)),
         (Function::Authorizer, authorizer),
     ])))
 }
@@ -39,6 +41,7 @@ pub(crate) fn routes() -> Routes {
         (Function::Nonce, faregate_nonce::ROUTES),
         (Function::Verify, faregate_verify::ROUTES),
         (Function::Keys, faregate_keys::ROUTES),
+        (Function::Charges, faregate_charges::ROUTES),
     ])
 }
 

@@ -73,6 +73,8 @@ pub(crate) enum Function {
     Verify,
     /// Manages API keys.
     Keys,
+    /// Settles charges.
+    Charges,
     /// Decides about each request.
     Authorizer,
 }
@@ -83,6 +85,7 @@ impl fmt::Display for Function {
             Self::Nonce => "nonce",
             Self::Verify => "verify",
             Self::Keys => "keys",
+            Self::Charges => "charges",
             Self::Authorizer => "authorizer",
         })
     }

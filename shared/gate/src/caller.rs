@@ -28,6 +28,12 @@ pub struct Caller {
 }
 
 impl Caller {
+    /// Whether the caller is a service: a key that was given this very scope, not a wildcard that covers it.
+    #[must_use]
+    pub fn is_service(&self, scope: &Scope) -> bool {
+        self.key().is_some_and(|cell| cell.grants.iter().any(|grant| grant.as_str() == scope.as_str()))
+    }
+
     /// The caller's key, unless it is a session.
     #[must_use]
     pub fn key(&self) -> Option<&Cell> {

@@ -12,14 +12,8 @@ use faregate_edge::{secrets::SecretsError, token::Issuance};
 use faregate_store::StoreError;
 
 use crate::{
-    Decision, Request, Services,
-    claim::Claim,
-    decision::Principal,
-    lanes::Lanes,
-    memory::Memory,
-    pass::Passed,
-    session::SessionVerifier,
-    turns::Turns,
+    Decision, Request, Services, claim::Claim, decision::Principal, lanes::Lanes, memory::Memory, pass::Passed,
+    session::SessionVerifier, turns::Turns,
 };
 
 /// Decides requests; cheap to clone, clones share lanes and memory.

@@ -14,6 +14,7 @@ pub mod refusal;
 pub mod request;
 pub mod services;
 pub mod session;
+pub mod settle;
 mod turns;
 
 pub use caller::Caller;

@@ -14,12 +14,7 @@ use faregate_domain::{
 use faregate_edge::entropy;
 use faregate_store::Outcome;
 
-use crate::{
-    Gate, GateError, Request,
-    claim::Claim,
-    lanes::LaneGuard,
-    turns::Turn,
-};
+use crate::{Gate, GateError, Request, claim::Claim, lanes::LaneGuard, turns::Turn};
 
 /// An attempt at its end.
 pub(crate) struct Passed {
@@ -167,9 +162,7 @@ impl Gate {
             return Ok((Err(denial), cell));
         }
         match self.services().store.fence(&sending.attempt).await? {
-            Outcome::Refused { cell: Some(cell), .. } if sending.attempt.is_applied(&cell) => {
-                Ok((Ok(()), Some(*cell)))
-            }
+            Outcome::Refused { cell: Some(cell), .. } if sending.attempt.is_applied(&cell) => Ok((Ok(()), Some(*cell))),
             _ => Ok((Err(denial), cell)),
         }
     }

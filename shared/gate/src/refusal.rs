@@ -41,7 +41,8 @@ fn with_limit(problem: Problem, exhausted: &Exhausted) -> Problem {
 }
 
 /// Dollars as a JSON number: below a billion, a double holds all six decimals.
-fn dollars(amount: MicroUsd) -> Value {
+#[must_use]
+pub fn dollars(amount: MicroUsd) -> Value {
     let text = amount.to_string();
     text.parse::<u64>().map_or_else(|_| json!(text.parse::<f64>().unwrap_or_default()), |whole| json!(whole))
 }
