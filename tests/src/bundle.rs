@@ -3,7 +3,13 @@
 use std::sync::Arc;
 
 use faregate::Wallet;
-use faregate_domain::{base62, policy::Policy, time::Timestamp};
+use faregate_domain::{
+    base62,
+    cell::{Cell, CellId},
+    id::KeyId,
+    policy::Policy,
+    time::Timestamp,
+};
 use faregate_edge::{
     config::{Config, SecretsLocation},
     entropy,
@@ -33,6 +39,7 @@ pub struct Bundle {
     nonce: faregate_nonce::App,
     verify: faregate_verify::App,
     keys: faregate_keys::App,
+    charges: faregate_charges::App,
     folder: Arc<TempDir>,
 }
 
@@ -106,6 +113,7 @@ impl Bundle {
             nonce: faregate_nonce::App::new(services.clone()).unwrap_or_else(|error| panic!("nonce: {error}")),
             verify: faregate_verify::App::new(services.clone()).unwrap_or_else(|error| panic!("verify: {error}")),
             keys: faregate_keys::App::new(services.clone()),
+            charges: faregate_charges::App::new(services.clone()),
             services,
             clock,
             link,
@@ -160,6 +168,36 @@ impl Bundle {
         (session, id, caller)
     }
 
+    /// A bundle under the default policy, and a service key of its operator's.
+    pub async fn with_service() -> (Self, Caller) {
+        Self::with_service_under(Policy::DEFAULT_TEXT).await
+    }
+
+    /// A bundle under a policy whose operator is a wallet of its own, and a service key of that operator's.
+    pub async fn with_service_under(text: &str) -> (Self, Caller) {
+        let link = Link::before_new_table().await.unwrap_or_else(|error| panic!("link: {error}"));
+        let folder = TempDir::new().unwrap_or_else(|error| panic!("folder: {error}"));
+        let operator = Wallet::open(&folder.path().join("operator.hex")).unwrap_or_else(|error| panic!("{error}"));
+        let operators = format!("operators: [\"{}\"]", operator.address());
+        let bundle = Self::behind(link, &text.replace("operators: []", &operators), None).await;
+        let session = bundle.login(&Arc::new(operator)).await;
+        let (_, service) = bundle.key(&session, json!({"name": "service", "scopes": ["gate:check"]})).await;
+        (bundle, service)
+    }
+
+    /// Reports what a call came to.
+    pub async fn settle(&self, service: &Caller, charge: &str, report: &Value) -> Answer {
+        self.post(&format!("/v1/charges/{charge}/settle"), service, report).await
+    }
+
+    /// The cell of a key, as it is now.
+    pub async fn cell(&self, key: &Caller) -> Cell {
+        let Caller::Key(text) = key else { panic!("a key") };
+        let id = KeyId::from_suffix(&text[8..24]).unwrap_or_else(|error| panic!("{error}"));
+        let found = self.services.store.find_cell(&CellId::Key(id)).await;
+        found.unwrap_or_else(|error| panic!("{error}")).unwrap_or_else(|| panic!("a cell"))
+    }
+
     /// Knocks at the gate.
     pub async fn knock(&self, caller: &Caller, method: &str, path: &str) -> Knock {
         self.knock_with(method, path, &caller.headers()).await
@@ -211,6 +249,7 @@ impl Bundle {
         match path.split(['?', '/']).nth(1) {
             Some("auth") if path.starts_with("/auth/nonce") => call(event, |request| self.nonce.handle(request)).await,
             Some("auth" | ".well-known") => call(event, |request| self.verify.handle(request)).await,
+            _ if path.starts_with("/v1/charges") => call(event, |request| self.charges.handle(request)).await,
             _ => call(event, |request| self.keys.handle(request)).await,
         }
     }

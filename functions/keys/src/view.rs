@@ -85,7 +85,10 @@ impl<'k> KeyView<'k> {
         self.usage = Some(UsageView {
             today: cell.counters.days.get(&minute.day()).copied().unwrap_or(0),
             this_minute: used_in(cell, minute),
-            remaining_budget_usd: cell.purse.budget.map(|budget| Usd(budget.minus(cell.purse.spent()).minus(cell.purse.reserved))),
+            remaining_budget_usd: cell
+                .purse
+                .budget
+                .map(|budget| Usd(budget.minus(cell.purse.spent()).minus(cell.purse.reserved))),
             spent_usd: Usd(cell.purse.spent()),
             reserved_usd: Usd(cell.purse.reserved),
             concurrent: cell.leases.held.values().filter(|lease| !lease.is_over(now)).count(),

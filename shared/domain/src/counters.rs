@@ -48,7 +48,8 @@ impl Counters {
     pub fn stale(&self, now: Timestamp, project_window: Option<WindowLength>) -> Vec<Stale> {
         let minute = now.minute();
         let idle_before = idle_before(minute);
-        let minutes = self.minutes.keys().filter(|window| window.0 + 2 <= minute.0).map(|window| Stale::Minute(*window));
+        let minutes =
+            self.minutes.keys().filter(|window| window.0 + 2 <= minute.0).map(|window| Stale::Minute(*window));
         let routes = self.routes.keys().filter(|(_, window)| window.has_passed(now));
         let routes = routes.map(|(class, window)| Stale::Route(class.clone(), *window));
         let running = project_window.map(|length| Window::at(now, length).index);

@@ -7,13 +7,7 @@
 
 use std::{fmt, net::IpAddr};
 
-use crate::{
-    base62,
-    charge::ChargeNonce,
-    id::InvalidId,
-    money::MicroUsd,
-    time::Timestamp,
-};
+use crate::{base62, charge::ChargeNonce, id::InvalidId, money::MicroUsd, time::Timestamp};
 
 /// What the table's stream carries of one admitted request.
 #[derive(Clone, Debug, PartialEq, Eq)]

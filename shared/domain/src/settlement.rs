@@ -161,7 +161,10 @@ mod tests {
 
     #[test]
     fn codes_are_short_plain_words() {
-        assert_eq!(ErrorCode::parse("model.timeout").map(|code| code.as_str().to_owned()), Some("model.timeout".into()));
+        assert_eq!(
+            ErrorCode::parse("model.timeout").map(|code| code.as_str().to_owned()),
+            Some("model.timeout".into())
+        );
         for text in ["", "two words", "é", &"x".repeat(65)] {
             assert_eq!(ErrorCode::parse(text), None, "{text}");
         }

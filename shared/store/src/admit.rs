@@ -19,8 +19,8 @@ use crate::{
 
 mod write;
 
-pub(crate) use write::{advance, book};
 pub use write::admission;
+pub(crate) use write::{advance, book};
 
 impl Store {
     /// Sends an attempt; states what it left or what refused it.

@@ -9,7 +9,9 @@
 
 mod differential;
 mod faults;
+mod flood;
 mod grammar;
+mod leases;
 mod lifecycle;
 mod limits;
 mod malformed;
@@ -17,4 +19,6 @@ mod money;
 mod program;
 mod refusals;
 mod secrecy;
+mod settle;
+mod sharing;
 mod standards;

@@ -132,11 +132,8 @@ fn the_largest_form_is_within_dynamodbs_bounds() {
     let deep = format!("https://{}example.com:8443", "very-long-label.".repeat(12));
     attempt.origin = Some(Origin::parse(&deep).unwrap());
     attempt.scope = Scope::parse("aaaaaaaaaaaaaaa:bbbbbbbbbbbbbbb:ccccccccccccccc:ddddddddddddddd").unwrap();
-    attempt.route = Some(RouteBucket {
-        class: "abcd".into(),
-        rate: rate(5, 2),
-        opening: Opening::Carried { limit: 5 },
-    });
+    attempt.route =
+        Some(RouteBucket { class: "abcd".into(), rate: rate(5, 2), opening: Opening::Carried { limit: 5 } });
     attempt.opening = Opening::Drained { limit: 10 };
     attempt.stale = (0..8_u64)
         .flat_map(|number| {

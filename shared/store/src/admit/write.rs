@@ -214,11 +214,14 @@ fn record(builder: &mut Builder, attempt: &Attempt) {
 /// Nothing is written into a window that another writer has left behind.
 pub(crate) fn advance(builder: &mut Builder, window: Window) {
     let attribute = highest_attribute(window.length);
-    let placeholder = format!(":{}", match window.length {
-        WindowLength::Minute => "k",
-        WindowLength::TenSeconds => "kt",
-        WindowLength::Second => "ks",
-    });
+    let placeholder = format!(
+        ":{}",
+        match window.length {
+            WindowLength::Minute => "k",
+            WindowLength::TenSeconds => "kt",
+            WindowLength::Second => "ks",
+        }
+    );
     builder.number(&placeholder, window.index);
     builder.require(format!("NOT {attribute} > {placeholder}"));
     builder.set(format!("{attribute} = {placeholder}"));

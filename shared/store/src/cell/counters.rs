@@ -65,8 +65,13 @@ pub(crate) fn stale_attribute(stale: &Stale) -> String {
 pub(super) fn parse(item: &Item) -> Result<Counters, StoreError> {
     let number = |name: &str| item.get(name).and_then(parse_number).ok_or_else(|| malformed(name));
     let last_row = item.get("lr").map(|row| row.as_s().cloned().map_err(|_| malformed("lr"))).transpose()?;
-    let mut counters =
-        Counters { requests: number("n")?, last_row, slots: slots(item)?, highest: highest(item)?, ..Counters::default() };
+    let mut counters = Counters {
+        requests: number("n")?,
+        last_row,
+        slots: slots(item)?,
+        highest: highest(item)?,
+        ..Counters::default()
+    };
     for (name, value) in item {
         let (letters, digits) = name.split_at(name.find(|letter: char| letter.is_ascii_digit()).unwrap_or(name.len()));
         let Ok(index) = digits.parse::<u64>() else { continue };
@@ -102,9 +107,8 @@ pub(crate) fn highest(item: &Item) -> Result<BTreeMap<WindowLength, u64>, StoreE
 
 fn slots(item: &Item) -> Result<BTreeMap<String, u64>, StoreError> {
     let slots = item.get("q").and_then(|value| value.as_m().ok()).ok_or_else(|| malformed("q"))?;
-    let read = |(lane, seq): (&String, &AttributeValue)| {
-        Ok((lane.clone(), parse_number(seq).ok_or_else(|| malformed("q"))?))
-    };
+    let read =
+        |(lane, seq): (&String, &AttributeValue)| Ok((lane.clone(), parse_number(seq).ok_or_else(|| malformed("q"))?));
     slots.iter().map(read).collect()
 }
 
@@ -155,7 +159,10 @@ mod tests {
         }
         let counters = parse(&item).unwrap();
         assert_eq!(counters.routes, routes.into_iter().map(|route| (route, 5)).collect());
-        assert_eq!(counters.highest, [(WindowLength::Second, 1_700_000_007), (WindowLength::Minute, 29_000_000)].into());
+        assert_eq!(
+            counters.highest,
+            [(WindowLength::Second, 1_700_000_007), (WindowLength::Minute, 29_000_000)].into()
+        );
         assert_eq!(counters.minutes, [(Minute(29_000_000), 5)].into());
         assert_eq!((counters.tokens, counters.days), ([(7, 5)].into(), [(Day(20_000), 5)].into()));
         assert_eq!(counters.spent_by_day, [(Day(20_000), 5)].into());
