@@ -67,6 +67,19 @@ impl Leases {
         over.into_iter().take(MAX_MOVED).map(|(nonce, lease)| (nonce.clone(), *lease)).collect()
     }
 
+    /// Lapsed leases that should leave the cell, because so many have gathered that they make every write dearer; the
+    /// oldest first.
+    #[must_use]
+    pub fn to_retire(&self) -> Vec<(ChargeNonce, Lease)> {
+        if self.lapsed.len() <= MAX_LAPSED {
+            return Vec::new();
+        }
+        let mut lapsed: Vec<_> = self.lapsed.iter().map(|(nonce, lease)| (nonce.clone(), *lease)).collect();
+        lapsed.sort_by_key(|(nonce, lease)| (lease.end, nonce.clone()));
+        lapsed.truncate(MAX_RETIRED);
+        lapsed
+    }
+
     /// When the first of the held leases ends.
     #[must_use]
     pub fn first_end(&self) -> Option<Timestamp> {
@@ -77,6 +90,10 @@ impl Leases {
 const AMOUNTS: u128 = 10_000_000_000_000_000;
 /// Each takes a dozen words of the write's expression.
 const MAX_MOVED: usize = 8;
+/// Lapsed leases that a cell keeps for late settlements; about 40 bytes each.
+const MAX_LAPSED: usize = 8;
+/// As many as one transaction moves, which has room for a hundred items.
+const MAX_RETIRED: usize = 40;
 
 #[cfg(test)]
 mod tests {
@@ -104,6 +121,18 @@ mod tests {
         assert_eq!(lease.end, Timestamp::from_epoch_s(62));
         assert!(!lease.is_over(Timestamp::from_epoch_ms(61_999)));
         assert!(lease.is_over(Timestamp::from_epoch_s(62)));
+    }
+
+    #[test]
+    fn lapsed_leases_leave_when_there_are_too_many() {
+        let mut leases = Leases::default();
+        for number in 0..8 {
+            leases.lapsed.insert(nonce(number), lease(1, 100 - u64::from(number)));
+        }
+        assert!(leases.to_retire().is_empty());
+        leases.lapsed.insert(nonce(8), lease(1, 50));
+        let retired = leases.to_retire();
+        assert_eq!((retired.len(), &retired[0].0), (9, &nonce(8)));
     }
 
     #[test]

@@ -177,6 +177,12 @@ impl Gate {
         {
             tracing::warn!(%error, "stale counters stay for now");
         }
+        let retired = cell.leases.to_retire();
+        if !retired.is_empty()
+            && let Err(error) = self.services().store.retire_leases(&passed.attempt.cell, &retired).await
+        {
+            tracing::warn!(%error, "lapsed leases stay for now");
+        }
     }
 }
 

@@ -2,9 +2,11 @@
 //!
 //! Whoever dies between the two leaves a settlement that the next report finds, and ends the lease by.
 
+use std::collections::BTreeMap;
+
 use faregate_domain::{
     cell::{Cell, Status},
-    charge::ChargeId,
+    charge::{ChargeId, ChargeNonce},
     lease::Lease,
     settlement::{InvalidReport, Report, Settlement},
 };
@@ -35,7 +37,7 @@ impl Gate {
         for round in 0..MAX_ROUNDS {
             self.turns.pause(round).await;
             let Some(cell) = store.find_cell(&charge.cell).await? else { return Ok(Settled::Unknown) };
-            let Some((lease, place)) = find_lease(&cell, charge) else {
+            let Some((lease, place)) = self.find_lease(&cell, charge).await? else {
                 return Ok(match store.find_settlement(charge).await? {
                     Some(settlement) => compare(settlement, report),
                     None => Settled::Unknown,
@@ -50,20 +52,58 @@ impl Gate {
                     None => return Ok(Settled::Invalid(invalid)),
                 },
             };
-            if let Outcome::Applied(cell) = store.end_lease(charge, &lease, place, settlement.actual, now).await? {
+            if let Some(cell) = self.end_lease(charge, &lease, place, &settlement).await? {
                 if cell.status == Status::Revoked {
-                    self.recall(&charge.cell, *cell).await?;
+                    self.recall(&charge.cell, cell).await?;
                 }
                 return Ok(compare(settlement, report));
             }
         }
         Err(GateError::Contended)
     }
+
+    /// The lease of a charge, wherever it is kept by now.
+    async fn find_lease(&self, cell: &Cell, charge: &ChargeId) -> Result<Option<(Lease, Place)>, GateError> {
+        let in_cell = |leases: &BTreeMap<ChargeNonce, Lease>, place| {
+            leases.get(&charge.nonce).map(|lease| (*lease, Place::Cell(place)))
+        };
+        let held = in_cell(&cell.leases.held, LeasePlace::Held);
+        if let Some(found) = held.or_else(|| in_cell(&cell.leases.lapsed, LeasePlace::Lapsed)) {
+            return Ok(Some(found));
+        }
+        let retired = self.services().store.find_retired_lease(charge).await?;
+        Ok(retired.map(|lease| (lease, Place::Retired)))
+    }
+
+    /// Ends a lease as it was settled; the cell afterwards, or none where the lease is not in that place any more.
+    async fn end_lease(
+        &self,
+        charge: &ChargeId,
+        lease: &Lease,
+        place: Place,
+        settlement: &Settlement,
+    ) -> Result<Option<Cell>, GateError> {
+        let (store, now) = (&self.services().store, self.services().clock.now());
+        match place {
+            Place::Cell(place) => match store.end_lease(charge, lease, place, settlement.actual, now).await? {
+                Outcome::Applied(cell) => Ok(Some(*cell)),
+                Outcome::Refused { .. } => Ok(None),
+            },
+            Place::Retired if store.end_retired_lease(charge, lease, settlement.actual, now).await? => {
+                Ok(store.find_cell(&charge.cell).await?)
+            }
+            Place::Retired => Ok(None),
+        }
+    }
 }
 
-fn find_lease(cell: &Cell, charge: &ChargeId) -> Option<(Lease, LeasePlace)> {
-    let held = cell.leases.held.get(&charge.nonce).map(|lease| (*lease, LeasePlace::Held));
-    held.or_else(|| cell.leases.lapsed.get(&charge.nonce).map(|lease| (*lease, LeasePlace::Lapsed)))
+/// Where a lease is kept.
+#[derive(Clone, Copy)]
+enum Place {
+    /// In its cell.
+    Cell(LeasePlace),
+    /// In an item of its own.
+    Retired,
 }
 
 fn compare(settlement: Settlement, report: &Report) -> Settled {

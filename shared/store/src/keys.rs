@@ -30,7 +30,7 @@ use crate::{
 
 mod amend;
 mod revoke;
-mod transaction;
+pub(crate) mod transaction;
 
 pub use amend::{BudgetChange, KeyAmendment, LimitsChange};
 

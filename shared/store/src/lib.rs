@@ -13,6 +13,7 @@ mod funding;
 mod idempotency;
 mod jwks;
 mod keys;
+mod lapse;
 mod nonce;
 mod project;
 mod schema;

@@ -151,3 +151,48 @@ async fn a_key_that_is_used_for_weeks_stays_small() {
     let kept = counters.minutes.len() + counters.routes.len() + counters.days.len() + counters.slots.len();
     assert!(kept <= 16, "{counters:?}");
 }
+
+#[tokio::test]
+async fn a_route_counts_in_windows_of_one_ten_or_sixty_seconds() {
+    for (limit, seconds) in [("per_second", 1), ("per_10_seconds", 10), ("per_minute", 60)] {
+        let policy = faregate_domain::policy::Policy::DEFAULT_TEXT
+            .replace("per_minute: 5, burst: 2", &format!("{limit}: 3, burst: 1"));
+        let bundle = Bundle::with_policy(&policy).await;
+        let (_, _, key) = bundle.key_of_newcomer(json!({"name": "a"})).await;
+        let mut admitted = Vec::new();
+        for quiet_windows in [0, 1, 1, 2] {
+            bundle.clock.advance_ms(quiet_windows * seconds * 1_000);
+            let mut count = 0;
+            let refused = loop {
+                let knock = bundle.knock(&key, "GET", "/demo/limited").await;
+                if knock.status != 200 {
+                    break knock;
+                }
+                count += 1;
+            };
+            admitted.push(count);
+            assert_eq!((refused.status, refused.text("retryAfter")), (429, seconds.to_string().as_str()));
+            assert!(
+                refused.text("policy").starts_with(&format!("\"route\";q=3;w={seconds}")),
+                "{}",
+                refused.text("policy")
+            );
+        }
+        assert_eq!(admitted, [4, 3, 3, 4], "{limit}");
+    }
+}
+
+#[tokio::test]
+async fn an_instance_whose_clock_is_behind_cannot_reopen_a_second() {
+    let policy =
+        faregate_domain::policy::Policy::DEFAULT_TEXT.replace("per_minute: 5, burst: 2", "per_second: 2, burst: 2");
+    let bundle = Bundle::with_policy(&policy).await;
+    let (_, _, key) = bundle.key_of_newcomer(json!({"name": "a"})).await;
+    let behind = bundle.restarted();
+    bundle.clock.advance_ms(2_000);
+    for status in [200, 200, 200, 200, 429] {
+        assert_eq!(bundle.knock(&key, "GET", "/demo/limited").await.status, status);
+    }
+    behind.clock.set(faregate_domain::time::Timestamp::from_epoch_ms(bundle.clock.now().epoch_ms() - 2_000));
+    assert_eq!(behind.knock(&key, "GET", "/demo/limited").await.status, 429);
+}

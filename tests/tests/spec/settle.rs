@@ -222,3 +222,31 @@ async fn what_comes_back_to_a_revoked_key_goes_home_to_its_project() {
         assert_eq!((purse(&bundle, &key).await, wallet().await), ((0, 0, 40_000), 4_960_000));
     }
 }
+
+#[tokio::test]
+async fn calls_that_nobody_settles_leave_their_key_small_and_can_be_settled_for_ever() {
+    let (bundle, service) = Bundle::with_service().await;
+    let (_, _, key) = bundle.key_of_newcomer(json!({"name": "a", "limits": {"concurrent": 3}})).await;
+    let mut charges = Vec::new();
+    for _ in 0..6 {
+        for _ in 0..3 {
+            let knock = bundle.knock(&key, "POST", "/demo/metered").await;
+            assert_eq!(knock.status, 200);
+            charges.push(knock.text("chargeId").to_owned());
+        }
+        bundle.clock.advance_ms(1_000_000);
+    }
+    assert_eq!(bundle.knock(&key, "GET", "/demo/free").await.status, 200);
+    let cell = bundle.cell(&key).await;
+    assert!(cell.leases.lapsed.len() <= 9, "{}", cell.leases.lapsed.len());
+    let (balance, _, spent) = purse(&bundle, &key).await;
+    assert_eq!(spent, 1_800_000);
+    for round in 0..2 {
+        for charge in &charges {
+            let answer = bundle.settle(&service, charge, &succeeded("0.01")).await;
+            assert_eq!(answer.status, 200, "{round} {}", answer.text);
+            assert_eq!(bundle.settle(&service, charge, &json!({"outcome": "failed"})).await.status, 409);
+        }
+        assert_eq!(purse(&bundle, &key).await, (balance + 1_620_000, 0, 180_000));
+    }
+}

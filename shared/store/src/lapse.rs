@@ -1,0 +1,96 @@
+//! Leases that were never settled, moved out of their cell before they make it large: each into an item of its own, from
+//! which a settlement that comes very late is still made.
+//!
+//! ```text
+//! pk chg_<…>   sk lease   le end and amount, see `Lease::packed`; absent once it is settled
+//! ```
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use faregate_domain::{
+    cell::CellId, charge::ChargeId, charge::ChargeNonce, lease::Lease, money::MicroUsd, time::Timestamp,
+};
+
+use crate::{
+    Store, StoreError,
+    admit::book,
+    cell::{CELL, parse_number},
+    expression::{Builder, Write},
+    keys::transaction::Transacted,
+};
+
+impl Store {
+    /// Moves lapsed leases out of a cell, all or none; false where one of them is not there any more.
+    ///
+    /// # Errors
+    /// [`StoreError`] when DynamoDB gave no answer; nothing depends on the move.
+    pub async fn retire_leases(&self, cell: &CellId, leases: &[(ChargeNonce, Lease)]) -> Result<bool, StoreError> {
+        let mut items = vec![self.part(&forgetting(cell, leases))?];
+        for (nonce, lease) in leases {
+            let charge = ChargeId { cell: cell.clone(), nonce: nonce.clone() };
+            let mut builder = Builder::default();
+            builder.value(":lease", packed(lease));
+            builder.set("le = :lease");
+            builder.require("attribute_not_exists(pk)");
+            items.push(self.part(&builder.build(charge.to_string(), LEASE))?);
+        }
+        Ok(matches!(self.transact(items).await?, Transacted::Applied))
+    }
+
+    /// A lease that was moved out of its cell and is not settled.
+    ///
+    /// # Errors
+    /// [`StoreError`] when DynamoDB gave no answer.
+    pub async fn find_retired_lease(&self, charge: &ChargeId) -> Result<Option<Lease>, StoreError> {
+        let Some(item) = self.find(&charge.to_string(), LEASE).await? else { return Ok(None) };
+        let Some(value) = item.get("le") else { return Ok(None) };
+        let lease = parse_number(value).and_then(Lease::unpacked);
+        lease.map(Some).ok_or_else(|| StoreError::malformed("lease", "le"))
+    }
+
+    /// Settles a lease that was moved out of its cell: what it was charged too much goes back to the cell; false where
+    /// it is settled already.
+    ///
+    /// # Errors
+    /// [`StoreError`] when DynamoDB gave no answer; a lease is settled once, however often that is sent.
+    pub async fn end_retired_lease(
+        &self,
+        charge: &ChargeId,
+        lease: &Lease,
+        actual: MicroUsd,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let mut lease_write = Builder::default();
+        lease_write.value(":lease", packed(lease));
+        lease_write.require("le = :lease");
+        lease_write.remove("le");
+        let mut items = vec![self.part(&lease_write.build(charge.to_string(), LEASE))?];
+        let refund = lease.amount.minus(actual);
+        if refund > MicroUsd::ZERO {
+            let mut builder = Builder::default();
+            builder.number(":refund", refund.micro_usd());
+            builder.set("bal = bal + :refund");
+            builder.require("attribute_exists(pk)");
+            book(&mut builder, now, -i128::from(refund.micro_usd()));
+            items.push(self.part(&builder.build(charge.cell.partition(), CELL))?);
+        }
+        Ok(matches!(self.transact(items).await?, Transacted::Applied))
+    }
+}
+
+fn forgetting(cell: &CellId, leases: &[(ChargeNonce, Lease)]) -> Write {
+    let mut builder = Builder::default();
+    for (number, (nonce, lease)) in leases.iter().enumerate() {
+        let (name, value) = (format!("#v{number}"), format!(":v{number}"));
+        builder.name(&name, nonce.as_str());
+        builder.value(&value, packed(lease));
+        builder.remove(format!("x.{name}"));
+        builder.require(format!("x.{name} = {value}"));
+    }
+    builder.build(cell.partition(), CELL)
+}
+
+fn packed(lease: &Lease) -> AttributeValue {
+    AttributeValue::N(lease.packed().to_string())
+}
+
+const LEASE: &str = "lease";
