@@ -16,6 +16,10 @@ run *options:
 test *filter:
     cargo test --workspace -- {{ filter }}
 
+# The generated expressions against a second DynamoDB engine.
+grammar:
+    .ci/run grammar
+
 # Formats the workspace and the fuzz targets.
 fmt:
     cargo fmt --all

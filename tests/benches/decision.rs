@@ -57,7 +57,7 @@ async fn measure(link: Link) {
     knocks.count("refused, no credential", &Caller::Anonymous, "GET", "/demo/free", 50).await;
     knocks.count("admitted, session", &session.caller(), "GET", "/demo/free", 50).await;
 
-    let client = client(&bundle);
+    let client = bundle.link.client();
     let table = bundle.services.config.table.as_str();
     let item = find_item(&client, table, &id).await;
     println!("\nitem: {} bytes (1 KiB is one write unit)", bytes(&item));
@@ -110,16 +110,6 @@ async fn thread_time<F: Future<Output = ()>>(work: impl Fn() -> F) -> f64 {
     let before = on_processor_ns();
     work().await;
     (on_processor_ns() - before) / f64::from(ROUNDS) / 1_000.0
-}
-
-fn client(bundle: &Bundle) -> Client {
-    let credentials = aws_sdk_dynamodb::config::Credentials::new("local", "local", None, None, "bench");
-    let config = aws_sdk_dynamodb::Config::builder()
-        .behavior_version_latest()
-        .region(aws_sdk_dynamodb::config::Region::new("us-east-1"))
-        .endpoint_url(bundle.link.url())
-        .credentials_provider(credentials);
-    faregate_store::Store::client_from(config, faregate_store::Patience::LOCAL)
 }
 
 async fn find_item(client: &Client, table: &str, id: &str) -> HashMap<String, AttributeValue> {

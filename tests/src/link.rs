@@ -9,6 +9,8 @@ use std::{
     },
 };
 
+use aws_sdk_dynamodb::config::{BehaviorVersion, Builder, Credentials, Region};
+use faregate_store::{Patience, Store};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -53,9 +55,28 @@ impl Link {
     /// # Errors
     /// When no port is free or the emulator does not start.
     pub async fn before_new_table() -> io::Result<Self> {
-        if let Ok(address) = std::env::var("FAREGATE_TEST_DYNAMODB") {
-            return Self::before(address).await;
+        match Self::before_named_engine().await? {
+            Some(link) => Ok(link),
+            None => Self::before_embedded_engine().await,
         }
+    }
+
+    /// A link to the engine that `FAREGATE_TEST_DYNAMODB` names (`HOST:PORT`), if it names one.
+    ///
+    /// # Errors
+    /// When no port is free.
+    pub async fn before_named_engine() -> io::Result<Option<Self>> {
+        match std::env::var("FAREGATE_TEST_DYNAMODB") {
+            Ok(address) => Self::before(address).await.map(Some),
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// A link to an empty embedded DynamoDB of its own.
+    ///
+    /// # Errors
+    /// When no port is free or the emulator does not start.
+    pub async fn before_embedded_engine() -> io::Result<Self> {
         let database = dynoxide::Database::memory().map_err(io::Error::other)?;
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
@@ -91,6 +112,17 @@ impl Link {
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.0.port)
+    }
+
+    /// A client of the SDK's that speaks over the link, with credentials that are none and our store's bounds.
+    #[must_use]
+    pub fn client(&self) -> aws_sdk_dynamodb::Client {
+        let config = Builder::new()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::from_static("us-east-1"))
+            .endpoint_url(self.url())
+            .credentials_provider(Credentials::new("local", "local", None, None, "test"));
+        Store::client_from(config, Patience::LOCAL)
     }
 
     /// Plays `faults` on the next requests, one each.

@@ -1,28 +1,38 @@
-//! Every form of the one write is grammatical to the engine, whether it then applies or not.
+//! Every form of the one write is grammatical to the engine, and the engine does with it what it should.
 //!
-//! `FAREGATE_TEST_DYNAMODB=127.0.0.1:8000` puts AWS's own DynamoDB Local in the place of the emulator.
+//! `FAREGATE_TEST_DYNAMODB=127.0.0.1:8000` names a second engine, which must accept the same and do the same.
 
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::{
+    Client,
+    types::{
+        AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType, TableStatus,
+    },
+};
 use faregate_domain::{
     attempt::{Attempt, Proof, RouteBucket},
-    cell::CellId,
-    charge::{ChargeId, ChargeNonce},
+    cell::{Cell, CellId},
+    charge::ChargeNonce,
     counters::Stale,
-    funding::{Debit, Grant, Return, TokenBucket, TokenSlice},
+    funding::{Grant, TokenSlice},
     id::{AccountId, KeyId, SessionId},
     key::KeyHash,
     lease::Lease,
     limit::{Opening, QuotaPolicy, Rate},
     money::MicroUsd,
     origin::Origin,
+    policy::Policy,
     row::Row,
     scope::Scope,
-    settlement::{ErrorCode, Outcome, Settlement},
     time::{Day, Minute, Month, Timestamp},
     window::{Window, WindowLength},
 };
-use faregate_store::LeasePlace;
-use faregate_tests::Bundle;
+use faregate_store::{Outcome, Store};
+use faregate_tests::{Bundle, Link};
 use serde_json::json;
+
+type Item = HashMap<String, AttributeValue>;
 
 const OPENINGS: [Opening; 3] = [Opening::Full, Opening::Carried { limit: 100 }, Opening::Drained { limit: 100 }];
 
@@ -123,69 +133,147 @@ fn usd(micro_usd: u64) -> MicroUsd {
     MicroUsd::new(micro_usd).unwrap()
 }
 
-#[tokio::test]
-async fn every_form_of_the_write_is_accepted_by_the_engine() {
-    let bundle = Bundle::new().await;
-    let (session, id, _) = bundle.key_of_newcomer(json!({"name": "a"})).await;
-    let hashes = vec![KeyHash::from_bytes([1; 32]), KeyHash::from_bytes([2; 32])];
-    let account = CellId::Session(AccountId::parse(&session.account_id).unwrap());
-    let cells = [
-        (CellId::Key(KeyId::parse(&id).unwrap()), Proof::Key(hashes.clone())),
-        (CellId::Key(KeyId::mint(&mut |pool| pool.fill(9))), Proof::Key(hashes[..1].to_vec())),
-        (account, Proof::Session(SessionId::mint(&mut |pool| pool.fill(3)))),
-    ];
-    let forms = forms(&cells, bundle.clock.now());
-    assert_eq!(forms.len(), 180);
-    for form in forms {
-        if let Err(error) = bundle.services.store.admit(&form).await {
-            panic!("{error}: {:#?}", faregate_store::admission(&form));
+/// One table of one engine, with the cells that the forms are meant for.
+struct Engine {
+    client: Client,
+    table: String,
+    store: Store,
+}
+
+impl Engine {
+    async fn behind(link: &Link, table: &str) -> Self {
+        let (client, table) = (link.client(), format!("{table}-forms"));
+        let part = |name, kind| KeySchemaElement::builder().attribute_name(name).key_type(kind).build().unwrap();
+        let text = |name| {
+            let attribute = AttributeDefinition::builder().attribute_name(name);
+            attribute.attribute_type(ScalarAttributeType::S).build().unwrap()
+        };
+        let create = client.create_table().table_name(&table).billing_mode(BillingMode::PayPerRequest);
+        let create = create.key_schema(part("pk", KeyType::Hash)).key_schema(part("sk", KeyType::Range));
+        create.attribute_definitions(text("pk")).attribute_definitions(text("sk")).send().await.unwrap();
+        for _ in 0..1_000 {
+            let made = client.describe_table().table_name(&table).send().await.unwrap().table.unwrap();
+            if made.table_status == Some(TableStatus::Active) {
+                return Self { store: Store::new(client.clone(), table.clone()), client, table };
+            }
         }
-        if let Err(error) = bundle.services.store.fence(&form).await {
-            panic!("fence: {error}");
+        panic!("the table does not become active");
+    }
+
+    /// Puts this cell in the place of the one before.
+    async fn lay(&self, cell: Item) {
+        self.client.put_item().table_name(&self.table).set_item(Some(cell)).send().await.unwrap();
+    }
+
+    /// Sends a form; returns what it left where it was applied.
+    async fn admit(&self, form: &Attempt) -> Option<Cell> {
+        match self.store.admit(form).await {
+            Ok(Outcome::Applied(cell)) => Some(*cell),
+            Ok(Outcome::Refused { .. }) => None,
+            Err(error) => panic!("{error}: {:#?}", faregate_store::admission(form)),
+        }
+    }
+
+    async fn fence(&self, form: &Attempt) -> Option<Cell> {
+        match self.store.fence(form).await.unwrap() {
+            Outcome::Applied(cell) => Some(*cell),
+            Outcome::Refused { .. } => None,
         }
     }
 }
 
-#[tokio::test]
-async fn every_movement_of_money_is_accepted_by_the_engine() {
-    let bundle = Bundle::new().await;
-    let (_, id, _) = bundle.key_of_newcomer(json!({"name": "a"})).await;
-    let (store, now) = (&bundle.services.store, bundle.clock.now());
-    let key = CellId::Key(KeyId::parse(&id).unwrap());
-    let project = store.find_cell(&key).await.unwrap().unwrap().owner.project;
-    for seq in [1, 2] {
-        for length in WindowLength::ALL {
-            for opening in OPENINGS {
-                let rate = Rate { quota: QuotaPolicy::new(100, 5).unwrap(), window: length };
-                let window = Window::at(now, length);
-                let tokens = Some(TokenSlice { index: window.index, count: 3 });
-                let bucket = Some(TokenBucket { window, rate, opening });
-                for amount in [0, 10] {
-                    let with = Debit { grant: Grant { amount: usd(amount), tokens, seq }, bucket, stale: vec![3, 4] };
-                    let grant = Grant { tokens: None, ..with.grant };
-                    for debit in [with, Debit { grant, bucket: None, stale: Vec::new() }] {
-                        store.debit_wallet(&project, &key, &debit).await.unwrap();
-                        store.credit(&key, &debit.grant).await.unwrap();
-                    }
-                }
-            }
+/// A stored cell, made to meet what every form demands of it.
+async fn cell(bundle: &Bundle, id: &CellId) -> Item {
+    let client = bundle.link.client();
+    let read = client.get_item().table_name(&bundle.services.config.table);
+    let read = read.key("pk", AttributeValue::S(id.partition())).key("sk", AttributeValue::S("cell".into()));
+    let mut item = read.send().await.unwrap().item.unwrap();
+    for (name, value) in [("bal", 1_000), ("tl", 100), ("tb", 10), ("tc", 110), ("lc", 10)] {
+        item.insert(name.into(), number(value));
+    }
+    if let Some(hash) = item.get_mut("h") {
+        *hash = AttributeValue::B(vec![1; 32].into());
+    }
+    if let Some(sessions) = item.get_mut("se") {
+        let end = bundle.clock.now().plus_s(60).epoch_s().try_into().unwrap();
+        *sessions = AttributeValue::M([(session().suffix().to_owned(), number(end))].into());
+    }
+    item
+}
+
+/// The cell with its windows as the form's openings suppose them, and with the leases and tokens that it supposes.
+fn opened_for(form: &Attempt, mut cell: Item) -> Item {
+    let left = |opening| match opening {
+        Opening::Full => None,
+        Opening::Carried { .. } => Some(1),
+        Opening::Drained { .. } => Some(-2),
+    };
+    let route = form.route.as_ref().map(|route| {
+        let letter = ["s", "t", ""][WindowLength::ALL.iter().position(|it| *it == route.rate.window).unwrap()];
+        let previous = route.window(form.now).previous().index;
+        (format!("eabcd{letter}{previous}"), left(route.opening))
+    });
+    let minute = (format!("m{}", form.minute().previous().0), left(form.opening));
+    for (name, left) in route.into_iter().chain([minute]) {
+        if let Some(left) = left {
+            cell.insert(name, number(left));
         }
-        let sent = Return { amount: usd(5), seq };
-        store.begin_return(&key, &sent).await.unwrap();
-        store.receive_return(&project, &key, &sent).await.unwrap();
     }
-    for (old, new) in [(None, Some(WindowLength::Second)), (Some(WindowLength::Second), None)] {
-        store.set_project_window(&key, old, new).await.unwrap();
+    let packed = |lease: &Lease| AttributeValue::N(lease.packed().to_string());
+    let held = form.over.iter().map(|(nonce, lease)| (nonce.as_str().to_owned(), packed(lease)));
+    cell.insert("l".into(), AttributeValue::M(held.collect()));
+    if let Some(length) = form.project_window {
+        cell.insert("pw".into(), number(length.seconds().try_into().unwrap()));
+        if form.granted_tokens().is_none() {
+            cell.insert(format!("p{}", Window::at(form.now, length).index), number(2));
+        }
     }
-    let charge = ChargeId { cell: key, nonce: ChargeNonce::mint(&mut |pool| pool.fill(2)) };
-    for (outcome, actual, error_code) in
-        [(Outcome::Succeeded, 10, None), (Outcome::Succeeded, 4, None), (Outcome::Failed, 0, ErrorCode::parse("x"))]
-    {
-        let settlement = Settlement { outcome, actual: usd(actual), error_code };
-        store.insert_settlement(&charge, &settlement, now).await.unwrap();
-        for place in [LeasePlace::Held, LeasePlace::Lapsed] {
-            let lease = Lease::starting(now, 60, usd(10));
-            store.end_lease(&charge, &lease, place, usd(actual), now).await.unwrap();
+    cell
+}
+
+fn number(value: i64) -> AttributeValue {
+    AttributeValue::N(value.to_string())
+}
+
+fn session() -> SessionId {
+    SessionId::mint(&mut |pool| pool.fill(3))
+}
+
+#[tokio::test]
+async fn every_form_of_the_write_is_applied_once_and_alike_by_each_engine() {
+    let link = Link::before_embedded_engine().await.unwrap();
+    let bundle = Bundle::behind(link, Policy::DEFAULT_TEXT, None).await;
+    let (owner, id, _) = bundle.key_of_newcomer(json!({"name": "a"})).await;
+    let key = CellId::Key(KeyId::parse(&id).unwrap());
+    let account = CellId::Session(AccountId::parse(&owner.account_id).unwrap());
+    let hashes = vec![KeyHash::from_bytes([1; 32]), KeyHash::from_bytes([2; 32])];
+    let one_hash = Proof::Key(hashes[..1].to_vec());
+    let proofs = [(&key, Proof::Key(hashes)), (&key, one_hash), (&account, Proof::Session(session()))];
+    let forms = forms(&proofs.map(|(id, proof)| (id.clone(), proof)), bundle.clock.now());
+    assert_eq!(forms.len(), 180);
+
+    let mut engines = vec![Engine::behind(&bundle.link, &bundle.services.config.table).await];
+    if let Some(link) = Link::before_named_engine().await.unwrap() {
+        engines.push(Engine::behind(&link, &bundle.services.config.table).await);
+    }
+    for (number, form) in forms.iter().enumerate() {
+        let stored = opened_for(form, cell(&bundle, &form.cell).await);
+        let mut left = Vec::new();
+        for engine in &engines {
+            if number % 60 == 0 {
+                assert_eq!((engine.admit(form).await, engine.fence(form).await), (None, None), "there is no cell yet");
+            }
+            engine.lay(stored.clone()).await;
+            left.push(engine.admit(form).await);
+            assert!(left[0].is_some(), "{:#?}", faregate_store::admission(form));
+            assert_eq!(left[0], left[left.len() - 1]);
+            assert_eq!(engine.admit(form).await, None, "the same write again");
+            if number % 60 == 59 {
+                assert_eq!(engine.fence(form).await, None);
+                engine.lay(stored.clone()).await;
+                assert!(engine.fence(form).await.is_some());
+                assert_eq!(engine.admit(form).await, None, "a fenced write");
+            }
         }
     }
 }

@@ -16,6 +16,7 @@ mod lifecycle;
 mod limits;
 mod malformed;
 mod money;
+mod movements;
 mod program;
 mod refusals;
 mod secrecy;

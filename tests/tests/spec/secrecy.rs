@@ -80,14 +80,6 @@ async fn no_secret_is_in_any_log_answer_error_or_item() {
 }
 
 async fn everything_stored(bundle: &Bundle) -> String {
-    let credentials = aws_sdk_dynamodb::config::Credentials::new("local", "local", None, None, "test");
-    let config = aws_sdk_dynamodb::Config::builder()
-        .behavior_version_latest()
-        .region(aws_sdk_dynamodb::config::Region::new("us-east-1"))
-        .endpoint_url(bundle.link.url())
-        .credentials_provider(credentials)
-        .build();
-    let client = aws_sdk_dynamodb::Client::from_conf(config);
-    let items = client.scan().table_name(&bundle.services.config.table).send().await.unwrap();
+    let items = bundle.link.client().scan().table_name(&bundle.services.config.table).send().await.unwrap();
     format!("{:?}", items.items())
 }

@@ -1,0 +1,66 @@
+//! Every movement of money and every settlement is grammatical to the engine, whether it then applies or not.
+
+use faregate_domain::{
+    cell::CellId,
+    charge::{ChargeId, ChargeNonce},
+    funding::{Debit, Grant, Return, TokenBucket, TokenSlice},
+    id::KeyId,
+    lease::Lease,
+    limit::{Opening, QuotaPolicy, Rate},
+    money::MicroUsd,
+    settlement::{ErrorCode, Outcome, Settlement},
+    window::{Window, WindowLength},
+};
+use faregate_store::LeasePlace;
+use faregate_tests::Bundle;
+use serde_json::json;
+
+const OPENINGS: [Opening; 3] = [Opening::Full, Opening::Carried { limit: 100 }, Opening::Drained { limit: 100 }];
+
+fn usd(micro_usd: u64) -> MicroUsd {
+    MicroUsd::new(micro_usd).unwrap()
+}
+
+#[tokio::test]
+async fn every_movement_of_money_is_accepted_by_the_engine() {
+    let bundle = Bundle::new().await;
+    let (_, id, _) = bundle.key_of_newcomer(json!({"name": "a"})).await;
+    let (store, now) = (&bundle.services.store, bundle.clock.now());
+    let key = CellId::Key(KeyId::parse(&id).unwrap());
+    let project = store.find_cell(&key).await.unwrap().unwrap().owner.project;
+    for seq in [1, 2] {
+        for length in WindowLength::ALL {
+            for opening in OPENINGS {
+                let rate = Rate { quota: QuotaPolicy::new(100, 5).unwrap(), window: length };
+                let window = Window::at(now, length);
+                let tokens = Some(TokenSlice { index: window.index, count: 3 });
+                let bucket = Some(TokenBucket { window, rate, opening });
+                for amount in [0, 10] {
+                    let with = Debit { grant: Grant { amount: usd(amount), tokens, seq }, bucket, stale: vec![3, 4] };
+                    let grant = Grant { tokens: None, ..with.grant };
+                    for debit in [with, Debit { grant, bucket: None, stale: Vec::new() }] {
+                        store.debit_wallet(&project, &key, &debit).await.unwrap();
+                        store.credit(&key, &debit.grant).await.unwrap();
+                    }
+                }
+            }
+        }
+        let sent = Return { amount: usd(5), seq };
+        store.begin_return(&key, &sent).await.unwrap();
+        store.receive_return(&project, &key, &sent).await.unwrap();
+    }
+    for (old, new) in [(None, Some(WindowLength::Second)), (Some(WindowLength::Second), None)] {
+        store.set_project_window(&key, old, new).await.unwrap();
+    }
+    let charge = ChargeId { cell: key, nonce: ChargeNonce::mint(&mut |pool| pool.fill(2)) };
+    for (outcome, actual, error_code) in
+        [(Outcome::Succeeded, 10, None), (Outcome::Succeeded, 4, None), (Outcome::Failed, 0, ErrorCode::parse("x"))]
+    {
+        let settlement = Settlement { outcome, actual: usd(actual), error_code };
+        store.insert_settlement(&charge, &settlement, now).await.unwrap();
+        for place in [LeasePlace::Held, LeasePlace::Lapsed] {
+            let lease = Lease::starting(now, 60, usd(10));
+            store.end_lease(&charge, &lease, place, usd(actual), now).await.unwrap();
+        }
+    }
+}
