@@ -2,17 +2,10 @@
 //!
 //! `FAREGATE_TEST_DYNAMODB=127.0.0.1:8000` names a second engine, which must accept the same and do the same.
 
-use std::collections::HashMap;
-
-use aws_sdk_dynamodb::{
-    Client,
-    types::{
-        AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType, TableStatus,
-    },
-};
+use aws_sdk_dynamodb::types::AttributeValue;
 use faregate_domain::{
     attempt::{Attempt, Proof, RouteBucket},
-    cell::{Cell, CellId},
+    cell::CellId,
     charge::ChargeNonce,
     counters::Stale,
     funding::{Grant, TokenSlice},
@@ -22,17 +15,15 @@ use faregate_domain::{
     limit::{Opening, QuotaPolicy, Rate},
     money::MicroUsd,
     origin::Origin,
-    policy::Policy,
     row::Row,
     scope::Scope,
     time::{Day, Minute, Month, Timestamp},
     window::{Window, WindowLength},
 };
-use faregate_store::{Outcome, Store};
-use faregate_tests::{Bundle, Link};
+use faregate_tests::Bundle;
 use serde_json::json;
 
-type Item = HashMap<String, AttributeValue>;
+use crate::engines::{Engine, Item};
 
 const OPENINGS: [Opening; 3] = [Opening::Full, Opening::Carried { limit: 100 }, Opening::Drained { limit: 100 }];
 
@@ -133,61 +124,9 @@ fn usd(micro_usd: u64) -> MicroUsd {
     MicroUsd::new(micro_usd).unwrap()
 }
 
-/// One table of one engine, with the cells that the forms are meant for.
-struct Engine {
-    client: Client,
-    table: String,
-    store: Store,
-}
-
-impl Engine {
-    async fn behind(link: &Link, table: &str) -> Self {
-        let (client, table) = (link.client(), format!("{table}-forms"));
-        let part = |name, kind| KeySchemaElement::builder().attribute_name(name).key_type(kind).build().unwrap();
-        let text = |name| {
-            let attribute = AttributeDefinition::builder().attribute_name(name);
-            attribute.attribute_type(ScalarAttributeType::S).build().unwrap()
-        };
-        let create = client.create_table().table_name(&table).billing_mode(BillingMode::PayPerRequest);
-        let create = create.key_schema(part("pk", KeyType::Hash)).key_schema(part("sk", KeyType::Range));
-        create.attribute_definitions(text("pk")).attribute_definitions(text("sk")).send().await.unwrap();
-        for _ in 0..1_000 {
-            let made = client.describe_table().table_name(&table).send().await.unwrap().table.unwrap();
-            if made.table_status == Some(TableStatus::Active) {
-                return Self { store: Store::new(client.clone(), table.clone()), client, table };
-            }
-        }
-        panic!("the table does not become active");
-    }
-
-    /// Puts this cell in the place of the one before.
-    async fn lay(&self, cell: Item) {
-        self.client.put_item().table_name(&self.table).set_item(Some(cell)).send().await.unwrap();
-    }
-
-    /// Sends a form; returns what it left where it was applied.
-    async fn admit(&self, form: &Attempt) -> Option<Cell> {
-        match self.store.admit(form).await {
-            Ok(Outcome::Applied(cell)) => Some(*cell),
-            Ok(Outcome::Refused { .. }) => None,
-            Err(error) => panic!("{error}: {:#?}", faregate_store::admission(form)),
-        }
-    }
-
-    async fn fence(&self, form: &Attempt) -> Option<Cell> {
-        match self.store.fence(form).await.unwrap() {
-            Outcome::Applied(cell) => Some(*cell),
-            Outcome::Refused { .. } => None,
-        }
-    }
-}
-
 /// A stored cell, made to meet what every form demands of it.
 async fn cell(bundle: &Bundle, id: &CellId) -> Item {
-    let client = bundle.link.client();
-    let read = client.get_item().table_name(&bundle.services.config.table);
-    let read = read.key("pk", AttributeValue::S(id.partition())).key("sk", AttributeValue::S("cell".into()));
-    let mut item = read.send().await.unwrap().item.unwrap();
+    let mut item = crate::engines::item(bundle, &id.partition(), "cell").await;
     for (name, value) in [("bal", 1_000), ("tl", 100), ("tb", 10), ("tc", 110), ("lc", 10)] {
         item.insert(name.into(), number(value));
     }
@@ -241,8 +180,7 @@ fn session() -> SessionId {
 
 #[tokio::test]
 async fn every_form_of_the_write_is_applied_once_and_alike_by_each_engine() {
-    let link = Link::before_embedded_engine().await.unwrap();
-    let bundle = Bundle::behind(link, Policy::DEFAULT_TEXT, None).await;
+    let bundle = crate::engines::bundle().await;
     let (owner, id, _) = bundle.key_of_newcomer(json!({"name": "a"})).await;
     let key = CellId::Key(KeyId::parse(&id).unwrap());
     let account = CellId::Session(AccountId::parse(&owner.account_id).unwrap());
@@ -252,10 +190,7 @@ async fn every_form_of_the_write_is_applied_once_and_alike_by_each_engine() {
     let forms = forms(&proofs.map(|(id, proof)| (id.clone(), proof)), bundle.clock.now());
     assert_eq!(forms.len(), 180);
 
-    let mut engines = vec![Engine::behind(&bundle.link, &bundle.services.config.table).await];
-    if let Some(link) = Link::before_named_engine().await.unwrap() {
-        engines.push(Engine::behind(&link, &bundle.services.config.table).await);
-    }
+    let engines = Engine::all(&bundle).await;
     for (number, form) in forms.iter().enumerate() {
         let stored = opened_for(form, cell(&bundle, &form.cell).await);
         let mut left = Vec::new();

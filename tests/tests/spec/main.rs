@@ -8,6 +8,7 @@
 )]
 
 mod differential;
+mod engines;
 mod faults;
 mod flood;
 mod grammar;
