@@ -21,7 +21,10 @@ impl Gate {
             return Ok(attempt);
         };
         let project = &seen.owner.project;
-        let Some(wallet) = self.memory.find_wallet(project) else { return Ok(attempt) };
+        let wallet = self.memory.find_wallet(project);
+        let Some(wallet) = wallet.filter(|wallet| wallet.latest(attempt.now) == attempt.now) else {
+            return Ok(attempt);
+        };
         let Funding::Debit(debit) = wallet.fund(&attempt.cell, &seen.purse, &need) else { return Ok(attempt) };
         let outcome = self.services().store.debit_wallet(project, &attempt.cell, &debit).await?;
         let grant = matches!(outcome, WalletOutcome::Applied(_)).then_some(debit.grant);
@@ -45,6 +48,7 @@ impl Gate {
         };
         for round in 0..MAX_ROUNDS {
             self.turns.pause(round).await;
+            follow(attempt, cell, &wallet);
             let Some(need) = need(attempt, cell, &purse) else { return Ok(None) };
             let funding = wallet.fund(&attempt.cell, &purse, &need);
             if let (Some(denial), true) = (&exhausted, funding != Funding::Dry) {
@@ -117,6 +121,15 @@ impl Gate {
         };
         self.memory.saw_wallet(project, &wallet);
         Ok(wallet)
+    }
+}
+
+/// Moves an attempt on to the window that another instance has opened at the wallet: no earlier one gives tokens.
+fn follow(attempt: &mut Attempt, cell: &Cell, wallet: &Wallet) {
+    let latest = wallet.latest(attempt.now);
+    if attempt.project_window.is_some() && latest > attempt.now {
+        attempt.now = latest;
+        *attempt = attempt.fitted(cell);
     }
 }
 

@@ -92,7 +92,8 @@ impl Gate {
             sending.attempt = self.foreseen(sending.attempt.fitted(&seen), &seen).await?;
         }
         let passed = self.send_on(&mut sending, claim).await;
-        lane.used(sending.attempt.seq);
+        // Closing the lane uses one number more.
+        lane.used(sending.attempt.seq + 1);
         let (verdict, cell) = passed?;
         Ok(Passed { attempt: sending.attempt, verdict, cell })
     }

@@ -31,9 +31,10 @@ impl Store {
         self.send(&admission(attempt)).await
     }
 
-    /// Takes the attempt's place in its lane, so that no copy of it still on its way can be applied any more.
+    /// Moves the attempt's lane on past it, so that no copy of it still on its way can be applied any more.
     ///
-    /// Refused when the attempt, or a later one of its lane, has been applied.
+    /// Refused when the attempt, or a later write of its lane, has been applied; this very write among them, so that the
+    /// number it leaves must not look like the attempt's own.
     ///
     /// # Errors
     /// [`StoreError`] when DynamoDB gave no answer: a copy may then be applied yet.
@@ -41,7 +42,8 @@ impl Store {
         let mut builder = Builder::default();
         builder.name("#i", attempt.lane.as_str());
         builder.number(":seq", attempt.seq);
-        builder.set("q.#i = :seq");
+        builder.number(":passed", attempt.seq + 1);
+        builder.set("q.#i = :passed");
         builder.require("attribute_exists(q)");
         builder.require("NOT q.#i >= :seq");
         self.send(&builder.build(attempt.cell.partition(), CELL)).await

@@ -104,6 +104,19 @@ async fn what_was_refused_takes_nothing_when_a_copy_arrives_after_a_top_up() {
 }
 
 #[tokio::test]
+async fn a_closed_lane_is_not_mistaken_for_an_admission() {
+    let bundle = Bundle::new().await;
+    let (_, _, key) = bundle.key_of_newcomer(json!({"name": "a", "budget_usd": 0.01})).await;
+    assert_eq!(bundle.knock(&key, "POST", "/demo/paid").await.status, 200);
+    let before = counted(&bundle, &key).await;
+    // The first copy is lost, the second is refused; the write that closes the lane is applied and its answer is lost.
+    bundle.link.play([Fault::LoseRequest, Fault::None, Fault::LoseAnswer]);
+    assert_eq!(bundle.knock(&key, "POST", "/demo/paid").await.status, 402);
+    assert_eq!(counted(&bundle, &key).await, before);
+    assert_eq!(bundle.knock(&key, "GET", "/demo/free").await.status, 200);
+}
+
+#[tokio::test]
 async fn a_slot_that_came_into_use_again_is_not_swept() {
     let (busy, key) = warm().await;
     busy.clock.advance_ms(700_000);
