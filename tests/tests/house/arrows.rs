@@ -32,6 +32,7 @@ enum Room {
     Store,
     Edge,
     Gate,
+    Layer,
     Function,
     Roof,
 }
@@ -41,7 +42,7 @@ impl Room {
         let shared = |names: &[&str]| name.strip_prefix("faregate-").is_some_and(|name| names.contains(&name));
         match self {
             Self::Domain => false,
-            Self::Store | Self::Edge => shared(&["domain"]),
+            Self::Store | Self::Edge | Self::Layer => shared(&["domain"]),
             Self::Gate => shared(&["domain", "store", "edge"]),
             Self::Function => shared(&["domain", "store", "edge", "gate"]),
             Self::Roof => name != "faregate-tests",
@@ -55,6 +56,7 @@ fn room_of(path: &str) -> Option<Room> {
         "shared/store" => Some(Room::Store),
         "shared/edge" => Some(Room::Edge),
         "shared/gate" => Some(Room::Gate),
+        "shared/layer" => Some(Room::Layer),
         "infra/local" | "tests" => Some(Room::Roof),
         folder => folder.strip_prefix("functions/").map(|_| Room::Function),
     }
@@ -89,6 +91,23 @@ fn a_function_that_knows_another_is_found() {
     let manifest = "[dev-dependencies]\nneighbour = { package = \"faregate-keys\", path = \"../keys\" }";
     assert_eq!(upward("functions/nonce/Cargo.toml", manifest).len(), 1);
     assert!(upward("infra/local/Cargo.toml", manifest).is_empty());
+}
+
+#[test]
+fn a_layer_that_knows_how_the_gate_decides_is_found() {
+    let manifest = "[dependencies]\nfaregate-domain.workspace = true\nfaregate-edge.workspace = true";
+    assert_eq!(upward("shared/layer/Cargo.toml", manifest), ["shared/layer/Cargo.toml: must not know faregate-edge"]);
+}
+
+#[test]
+fn only_backends_and_the_roof_know_the_layer() {
+    let manifest = "[dependencies]\nfaregate-layer = { workspace = true, features = [\"lambda\"] }";
+    for room in ["shared/domain", "shared/store", "shared/edge", "shared/gate", "functions/authorizer"] {
+        assert_eq!(upward(&format!("{room}/Cargo.toml"), manifest).len(), 1, "{room}");
+    }
+    for room in ["infra/local", "tests"] {
+        assert!(upward(&format!("{room}/Cargo.toml"), manifest).is_empty(), "{room}");
+    }
 }
 
 #[test]
