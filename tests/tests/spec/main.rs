@@ -12,6 +12,7 @@ mod engines;
 mod faults;
 mod flood;
 mod grammar;
+mod layer;
 mod leases;
 mod lifecycle;
 mod limits;
