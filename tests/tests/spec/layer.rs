@@ -1,11 +1,16 @@
 //! The layer behind the real gate: what the authorizer writes is what the layer reads.
 
-use axum::{Extension, Json, Router, http::HeaderMap, routing::get};
-use faregate::{Options, start};
-use faregate_layer::{Admission, FaregateLayer, Settling, member::MEMBERS};
+use axum::{
+    Extension, Json, Router,
+    http::{HeaderMap, StatusCode},
+    routing::{get, post},
+};
+use faregate::{Options, Running, Wallet, start};
+use faregate_layer::{ActualCost, Admission, FaregateLayer, MicroUsd, ServiceKey, Settler, Settling, member::MEMBERS};
 use faregate_tests::{Bundle, Caller, Knock};
 use lambda_http::{Body, Error, Request, Response, Service, service_fn, tower::Layer};
 use serde_json::{Value, json};
+use tokio::net::TcpListener;
 
 use crate::program::fetch;
 
@@ -77,9 +82,10 @@ async fn the_layer_reads_what_the_authorizer_writes() {
 async fn the_layer_leaves_no_member_out() {
     let bundle = Bundle::new().await;
     let knock = bundle.knock(&Caller::Anonymous, "GET", "/demo/free").await;
-    for name in knock.context.as_object().unwrap().keys() {
-        assert!(MEMBERS.iter().any(|(_, member)| member == name), "the layer does not know {name}");
-    }
+    let mut read = MEMBERS.map(|(_, name)| name);
+    read.sort_unstable();
+    let written: Vec<_> = knock.context.as_object().unwrap().keys().collect();
+    assert_eq!(written, read);
 }
 
 #[test]
@@ -107,7 +113,7 @@ async fn tell(Extension(admission): Extension<Admission>, headers: HeaderMap) ->
 async fn a_backend_behind_the_running_program_learns_who_calls() {
     let layer = FaregateLayer::behind_gateway(Settling::LeftToBackend);
     let app = Router::new().route("/demo/free", get(tell)).layer(layer);
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let backend = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
     let options = Options { upstream: Some(backend.parse().unwrap()), ..Options::throw_away() };
@@ -123,5 +129,64 @@ async fn a_backend_behind_the_running_program_learns_who_calls() {
     assert_eq!((status, &body["code"]), (401, &json!("missing_credentials")));
     let (status, body) = fetch(&backend, "GET", "/demo/free", &forged, "").await;
     assert_eq!((status, &body["code"]), (503, &json!("gate_unavailable")));
+    running.stop().await;
+}
+
+/// Does the work that was ordered, at its cost; says which charge it was.
+async fn work(Extension(admission): Extension<Admission>, Json(order): Json<Value>) -> Worked {
+    let status = StatusCode::from_u16(u16::try_from(order["status"].as_u64().unwrap()).unwrap()).unwrap();
+    let cost = MicroUsd::new(order["micro_usd"].as_u64().unwrap()).unwrap();
+    (status, Extension(ActualCost(cost)), Json(admission.charge.to_string()))
+}
+
+type Worked = (StatusCode, Extension<ActualCost>, Json<String>);
+
+/// Makes a key of `wallet`'s account on the running program.
+async fn make_key(running: &Running, wallet: &Wallet, body: Value) -> String {
+    let json = [("content-type", "application/json")];
+    let address = wallet.address().to_string();
+    let (_, nonce) = fetch(&running.url, "GET", &format!("/auth/nonce/{address}"), &[], "").await;
+    let signature = wallet.sign(nonce["data"]["message"].as_str().unwrap());
+    let proof = json!({"address": address, "signature": signature, "nonce": nonce["data"]["nonce"]});
+    let (_, token) = fetch(&running.url, "POST", "/auth/verify", &json, &proof.to_string()).await;
+    let bearer = format!("Bearer {}", token["data"]["access_token"].as_str().unwrap());
+    let headers = [json[0], ("authorization", bearer.as_str())];
+    let (status, made) = fetch(&running.url, "POST", "/v1/api-keys", &headers, &body.to_string()).await;
+    assert_eq!(status, 201, "{made}");
+    made["data"]["key"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backend_behind_the_running_program_settles_what_each_call_cost() {
+    let folder = tempfile::tempdir().unwrap();
+    let wallet = Wallet::open(&folder.path().join("operator.hex")).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let upstream = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+    let operator = Some(wallet.address().to_string());
+    let running = start(Options { upstream: Some(upstream), operator, ..Options::throw_away() }).await.unwrap();
+    let service = make_key(&running, &wallet, json!({"name": "backend", "scopes": ["gate:check"]})).await;
+    let key = make_key(&running, &wallet, json!({"name": "a", "budget_usd": 0.15})).await;
+    let settler = Settler::new(&running.url, ServiceKey::new(&service).unwrap()).unwrap();
+    let layer = FaregateLayer::behind_gateway(Settling::Awaited(settler));
+    let app = Router::new().route("/demo/metered", post(work)).layer(layer);
+    tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+    let service = format!("Bearer {service}");
+    let succeeded = |usd: &str| json!({"outcome": "succeeded", "actual_usd": usd});
+    // Ten cents are held each time: the last call has room only if the others gave back what they did not cost.
+    for (order, same, other) in [
+        (json!({"status": 200, "micro_usd": 37_000}), succeeded("0.037"), json!({"outcome": "failed"})),
+        (json!({"status": 500, "micro_usd": 37_000}), json!({"outcome": "failed"}), succeeded("0.037")),
+        (json!({"status": 200, "micro_usd": 900_000}), succeeded("0.1"), succeeded("0.9")),
+    ] {
+        let headers = [("content-type", "application/json"), ("x-api-key", key.as_str())];
+        let (status, charge) = fetch(&running.url, "POST", "/demo/metered", &headers, &order.to_string()).await;
+        assert_eq!(u64::from(status), order["status"].as_u64().unwrap(), "{charge}");
+        let page = format!("/v1/charges/{}/settle", charge.as_str().unwrap());
+        let headers = [headers[0], ("authorization", service.as_str())];
+        let (status, body) = fetch(&running.url, "POST", &page, &headers, &same.to_string()).await;
+        assert_eq!(status, 200, "{body}");
+        let (status, body) = fetch(&running.url, "POST", &page, &headers, &other.to_string()).await;
+        assert_eq!((status, &body["code"]), (409, &json!("already_settled")));
+    }
     running.stop().await;
 }
