@@ -7,7 +7,13 @@ use tokio::{
     net::TcpStream,
 };
 
-async fn fetch(running: &Running, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> (u16, Value) {
+pub(crate) async fn fetch(
+    running: &Running,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> (u16, Value) {
     let address = running.url.strip_prefix("http://").unwrap();
     let lines: Vec<_> = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
     let length = body.len();
