@@ -87,3 +87,15 @@ async fn a_thousand_calls_at_once_spend_a_keys_budget_and_no_more() {
     assert_eq!(counts, BTreeMap::from([(200, 50), (402, 950)]));
     shop.running.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_thousand_calls_at_once_with_four_keys_spend_their_projects_money_and_no_more() {
+    let shop = Shop::open().await;
+    let mut keys = Vec::new();
+    for name in ["a", "b", "c", "d"] {
+        keys.push(shop.key(&json!({"name": name, "environment": "production"})).await);
+    }
+    let counts = shop.rush(&keys, 1_000).await;
+    assert_eq!(counts, BTreeMap::from([(200, 50), (402, 950)]));
+    shop.running.stop().await;
+}
