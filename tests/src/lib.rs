@@ -4,11 +4,13 @@
 
 mod bundle;
 mod call;
+mod capacity;
 mod knock;
 mod link;
 
 pub use bundle::{Bundle, Session};
 pub use call::Answer;
+pub use capacity::{item_bytes, read_units, write_units};
 pub use faregate::Wallet;
 pub use knock::{Caller, Knock};
-pub use link::{Fault, Link};
+pub use link::{Fault, Link, read_message};
