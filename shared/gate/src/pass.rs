@@ -39,7 +39,14 @@ impl Gate {
         if let Some(remembered) = self.memory.refuse(&attempt) {
             return Ok(Passed { attempt, verdict: Err(remembered.denial), cell: remembered.cell });
         }
-        let mut lane = self.lanes.enter();
+        let (mut lane, has_waited) = self.lanes.enter().await;
+        if has_waited {
+            attempt = self.attempt(request, route, claim, self.services().clock.now());
+            if let Some(remembered) = self.memory.refuse(&attempt) {
+                return Ok(Passed { attempt, verdict: Err(remembered.denial), cell: remembered.cell });
+            }
+        }
+        let now = attempt.now;
         attempt.lane = lane.name().to_owned();
         attempt.seq = lane.next_seq(now);
         let passed = self.send(attempt, claim, &mut lane).await?;
