@@ -115,8 +115,9 @@ impl Builder {
 
     /// Declares `placeholder` (`:x`) for any value.
     pub(crate) fn value(&mut self, placeholder: &str, value: AttributeValue) {
-        let before = self.values.insert(placeholder.to_owned(), value.clone());
-        debug_assert!(before.is_none_or(|before| before == value), "{placeholder} is declared twice");
+        let before = self.values.get(placeholder);
+        debug_assert!(before.is_none_or(|before| *before == value), "{placeholder} is declared twice");
+        self.values.insert(placeholder.to_owned(), value);
     }
 
     /// Adds `path = expression` to the update.
