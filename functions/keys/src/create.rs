@@ -15,24 +15,27 @@ use faregate_domain::{
     time::Timestamp,
 };
 use faregate_edge::{entropy, input, problem::Problem, secrets::SecretName};
-use faregate_gate::{Caller, refusal};
+use faregate_gate::{
+    Caller,
+    management::{Data, Failure, Refusal, answer},
+    refusal,
+    replay::Ticket,
+};
 use faregate_store::{KeyDescription, KeyInsertion, NewKey};
 use lambda_http::{Body, Request, Response};
 
-use crate::{
-    App, Data, Failure, Refusal, answer, body::CreateBody, field, find::authority, replay::Ticket, view::KeyView,
-};
+use crate::{App, body::CreateBody, field, find::authority, view::KeyView};
 
 impl App {
     pub(crate) async fn create(&self, request: &Request) -> Result<Response<Body>, Refusal> {
         let now = self.services().clock.now();
         let caller = self.authenticate(request).await?;
-        let ticket = Ticket::of(request, &caller.id)?;
+        let ticket = Ticket::of(request, &caller.id, OPERATION)?;
         for _ in 0..MAX_ATTEMPTS {
             if let Some(ticket) = &ticket
-                && let Some(first) = self.replay(ticket, now).await?
+                && let Some(first) = self.gate.replay(ticket, now).await?
             {
-                return Ok(first);
+                return answer(201, first);
             }
             let draft = self.draft(&caller, input::json(request)?, now).await?;
             if let Some(answer) = self.insert(&caller, &draft, ticket.as_ref(), now).await? {
@@ -46,7 +49,7 @@ impl App {
     async fn draft(&self, caller: &Caller, body: CreateBody, now: Timestamp) -> Result<Draft<'_>, Refusal> {
         let policy = &self.services().config.policy;
         let authority = authority(caller);
-        let name = field::name(body.name)?;
+        let name = input::name(body.name)?;
         let environment = self.environment(caller, body.environment.as_deref())?;
         let expires_at = match &body.expires_at {
             Some(end) => field::expiry(end.0.as_deref(), now)?,
@@ -110,7 +113,7 @@ impl App {
         let view = KeyView::of(&description, &cell, now).with_key(key.reveal());
         let text = serde_json::to_string(&Data { data: view })?;
         let record = match ticket {
-            Some(ticket) => Some(self.record(ticket, &text, now).await?),
+            Some(ticket) => Some(self.gate.record(ticket, &text, now).await?),
             None => None,
         };
         let new =
@@ -201,4 +204,5 @@ impl Draft<'_> {
     }
 }
 
+const OPERATION: &str = "POST /v1/api-keys";
 const MAX_ATTEMPTS: u32 = 4;
