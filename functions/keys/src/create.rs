@@ -11,6 +11,7 @@ use faregate_domain::{
     money::MicroUsd,
     origin::Allowlist,
     policy::{Environment, Limits, Plan},
+    project::Settings,
     scope::GrantSet,
     time::Timestamp,
 };
@@ -18,6 +19,7 @@ use faregate_edge::{entropy, input, problem::Problem, secrets::SecretName};
 use faregate_gate::{
     Caller,
     management::{Data, Failure, Refusal, answer},
+    project::ProjectState,
     refusal,
     replay::Ticket,
 };
@@ -42,7 +44,7 @@ impl App {
                 return Ok(answer);
             }
         }
-        Err(Failure::Contended { item: "record of the request" }.into())
+        Err(Failure::Contended { item: "record of the request, or the project," }.into())
     }
 
     /// Checks what is asked for against form, plan and the caller's own rights.
@@ -75,7 +77,14 @@ impl App {
         let base = caller.key().map_or(base, |cell| base.held_under(&cell.limits));
         let patch = body.limits.map(|limits| limits.0.into()).unwrap_or_default();
         let limits = field::limits(base, patch, &plan.ceiling)?;
-        let owner = self.owner(caller, body.project_id.as_deref(), environment).await?;
+        let project = self.project(caller, body.project_id.as_deref(), environment).await?;
+        let settings = project.settings(&caller.account);
+        let owner = Owner {
+            account: caller.account.clone(),
+            project: project.project.id,
+            environment: environment.name.clone(),
+            gallery: settings.gallery.clone(),
+        };
         let wish = Wish {
             grants: Some(grants.clone()),
             allowlist: Some(allowlist.clone().into()),
@@ -84,10 +93,11 @@ impl App {
             budget: Some(budget.into()),
         };
         authority.permit(&wish, policy)?;
-        Ok(Draft { name, environment, max_keys: plan.max_keys, owner, grants, allowlist, limits, expires_at, budget })
+        let max_keys = plan.max_keys;
+        Ok(Draft { name, environment, max_keys, settings, owner, grants, allowlist, limits, expires_at, budget })
     }
 
-    /// Mints the key and inserts it; `None` when an equal request was faster.
+    /// Mints the key and inserts it; `None` when an equal request, or a change of the project, was faster.
     async fn insert(
         &self,
         caller: &Caller,
@@ -116,14 +126,20 @@ impl App {
             Some(ticket) => Some(self.gate.record(ticket, &text, now).await?),
             None => None,
         };
-        let new =
-            NewKey { description: &description, cell: &cell, max_keys: draft.max_keys, record: record.as_ref(), now };
+        let new = NewKey {
+            description: &description,
+            cell: &cell,
+            settings_version: draft.settings.version,
+            max_keys: draft.max_keys,
+            record: record.as_ref(),
+            now,
+        };
         match self.services().store.insert_key(&new).await? {
             KeyInsertion::Inserted => {
                 tracing::info!(account = %caller.account, key = %description.id, "key created");
                 answer(201, text).map(Some)
             }
-            KeyInsertion::Recorded => Ok(None),
+            KeyInsertion::Recorded | KeyInsertion::Outdated => Ok(None),
             KeyInsertion::Full => {
                 let detail = "The account has as many keys as its plan allows; revoke one first.";
                 Err(Problem::new(403, "plan_required", detail).with_member("max_keys", draft.max_keys).into())
@@ -152,23 +168,20 @@ impl App {
         Ok(environment)
     }
 
-    /// Whom the new key acts for: the caller's own project unless another of the account is named.
-    async fn owner(&self, caller: &Caller, project: Option<&str>, environment: &Environment) -> Result<Owner, Refusal> {
-        let own = &caller.cell.owner;
-        let mut owner = Owner { environment: environment.name.clone(), ..own.clone() };
-        let Some(text) = project else { return Ok(owner) };
-        let id = ProjectId::parse(text).map_err(|_| Problem::not_found())?;
-        if id == own.project {
-            return Ok(owner);
-        }
-        if !authority(caller).reaches(&id, &environment.name) {
+    /// The project that the new key acts for: the caller's own unless another of the account is named.
+    async fn project(
+        &self,
+        caller: &Caller,
+        named: Option<&str>,
+        environment: &Environment,
+    ) -> Result<ProjectState, Refusal> {
+        let own = &caller.cell.owner.project;
+        let named = named.map(|text| ProjectId::parse(text).map_err(|_| Problem::not_found())).transpose()?;
+        let id = named.as_ref().unwrap_or(own);
+        if id != own && !authority(caller).reaches(id, &environment.name) {
             return Err(Problem::not_found().into());
         }
-        let found = self.services().store.find_project(&caller.account, &id).await?;
-        let found = found.ok_or_else(Problem::not_found)?;
-        owner.gallery = if found.is_isolated { id.to_string() } else { caller.account.to_string() };
-        owner.project = id;
-        Ok(owner)
+        Ok(self.gate.find_project(&caller.account, id).await?.ok_or_else(Problem::not_found)?)
     }
 }
 
@@ -177,6 +190,7 @@ struct Draft<'p> {
     name: String,
     environment: &'p Environment,
     max_keys: u32,
+    settings: Settings,
     owner: Owner,
     grants: GrantSet,
     allowlist: Option<Allowlist>,
@@ -198,11 +212,11 @@ impl Draft<'_> {
             limits: self.limits,
             purse: Purse::empty(self.budget),
             leases: Leases::default(),
-            project_window: None,
+            project_window: self.settings.window,
             counters: Counters::default(),
         }
     }
 }
 
 const OPERATION: &str = "POST /v1/api-keys";
-const MAX_ATTEMPTS: u32 = 4;
+const MAX_ATTEMPTS: u32 = 8;

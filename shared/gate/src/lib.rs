@@ -10,6 +10,7 @@ mod lanes;
 pub mod management;
 mod memory;
 mod pass;
+pub mod project;
 mod recall;
 pub mod refusal;
 pub mod replay;
