@@ -3,7 +3,7 @@
 use std::fmt;
 
 use faregate_domain::policy::LimitsPatch;
-use faregate_edge::input::{Object, Usd, present};
+use faregate_edge::input::{Nullable, Object, Usd, present};
 use serde::{
     Deserialize, Deserializer,
     de::{SeqAccess, Visitor},
@@ -49,10 +49,6 @@ pub(crate) struct ChangeBody {
     #[serde(default, deserialize_with = "present")]
     pub(crate) frozen: Option<bool>,
 }
-
-/// A value, or `null` where nothing is wanted.
-#[derive(Debug, Deserialize)]
-pub(crate) struct Nullable<T>(pub(crate) Option<T>);
 
 /// `limits`: each optional.
 #[derive(Clone, Copy, Debug, Deserialize)]

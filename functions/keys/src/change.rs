@@ -12,11 +12,14 @@ use faregate_domain::{
     time::Timestamp,
 };
 use faregate_edge::{input, problem::Problem};
-use faregate_gate::Caller;
+use faregate_gate::{
+    Caller,
+    management::{Data, Failure, Refusal, answer},
+};
 use faregate_store::{BudgetChange, KeyAmendment, KeyDescription, LimitsChange};
 use lambda_http::{Body, Request, Response};
 
-use crate::{App, Data, Failure, Refusal, answer, body::ChangeBody, field, find::authority, view::KeyView};
+use crate::{App, body::ChangeBody, field, find::authority, view::KeyView};
 
 impl App {
     pub(crate) async fn change(&self, request: &Request, id: &str) -> Result<Response<Body>, Refusal> {
@@ -53,7 +56,7 @@ impl App {
             expires_at: body.expires_at.map(|end| field::expiry(end.0.as_deref(), now)).transpose()?.map(Bound::from),
             budget: body.budget_usd.map(|budget| budget.0.map(|budget| budget.0).into()),
         };
-        let name = body.name.map(field::name).transpose()?;
+        let name = body.name.map(input::name).transpose()?;
         let status = body.frozen.map(|is_frozen| if is_frozen { Status::Frozen } else { Status::Active });
         let limits = match body.limits {
             Some(limits) => Some((limits.0.into(), self.plan(caller).await?.ceiling)),

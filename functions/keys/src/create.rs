@@ -11,42 +11,47 @@ use faregate_domain::{
     money::MicroUsd,
     origin::Allowlist,
     policy::{Environment, Limits, Plan},
+    project::Settings,
     scope::GrantSet,
     time::Timestamp,
 };
 use faregate_edge::{entropy, input, problem::Problem, secrets::SecretName};
-use faregate_gate::{Caller, refusal};
+use faregate_gate::{
+    Caller,
+    management::{Data, Failure, Refusal, answer},
+    project::ProjectState,
+    refusal,
+    replay::Ticket,
+};
 use faregate_store::{KeyDescription, KeyInsertion, NewKey};
 use lambda_http::{Body, Request, Response};
 
-use crate::{
-    App, Data, Failure, Refusal, answer, body::CreateBody, field, find::authority, replay::Ticket, view::KeyView,
-};
+use crate::{App, body::CreateBody, field, find::authority, view::KeyView};
 
 impl App {
     pub(crate) async fn create(&self, request: &Request) -> Result<Response<Body>, Refusal> {
         let now = self.services().clock.now();
         let caller = self.authenticate(request).await?;
-        let ticket = Ticket::of(request, &caller.id)?;
+        let ticket = Ticket::of(request, &caller.id, OPERATION)?;
         for _ in 0..MAX_ATTEMPTS {
             if let Some(ticket) = &ticket
-                && let Some(first) = self.replay(ticket, now).await?
+                && let Some(first) = self.gate.replay(ticket, now).await?
             {
-                return Ok(first);
+                return answer(201, first);
             }
             let draft = self.draft(&caller, input::json(request)?, now).await?;
             if let Some(answer) = self.insert(&caller, &draft, ticket.as_ref(), now).await? {
                 return Ok(answer);
             }
         }
-        Err(Failure::Contended { item: "record of the request" }.into())
+        Err(Failure::Contended { item: "record of the request, or the project," }.into())
     }
 
     /// Checks what is asked for against form, plan and the caller's own rights.
     async fn draft(&self, caller: &Caller, body: CreateBody, now: Timestamp) -> Result<Draft<'_>, Refusal> {
         let policy = &self.services().config.policy;
         let authority = authority(caller);
-        let name = field::name(body.name)?;
+        let name = input::name(body.name)?;
         let environment = self.environment(caller, body.environment.as_deref())?;
         let expires_at = match &body.expires_at {
             Some(end) => field::expiry(end.0.as_deref(), now)?,
@@ -72,7 +77,14 @@ impl App {
         let base = caller.key().map_or(base, |cell| base.held_under(&cell.limits));
         let patch = body.limits.map(|limits| limits.0.into()).unwrap_or_default();
         let limits = field::limits(base, patch, &plan.ceiling)?;
-        let owner = self.owner(caller, body.project_id.as_deref(), environment).await?;
+        let project = self.project(caller, body.project_id.as_deref(), environment).await?;
+        let settings = project.settings(&caller.account);
+        let owner = Owner {
+            account: caller.account.clone(),
+            project: project.project.id,
+            environment: environment.name.clone(),
+            gallery: settings.gallery.clone(),
+        };
         let wish = Wish {
             grants: Some(grants.clone()),
             allowlist: Some(allowlist.clone().into()),
@@ -81,10 +93,11 @@ impl App {
             budget: Some(budget.into()),
         };
         authority.permit(&wish, policy)?;
-        Ok(Draft { name, environment, max_keys: plan.max_keys, owner, grants, allowlist, limits, expires_at, budget })
+        let max_keys = plan.max_keys;
+        Ok(Draft { name, environment, max_keys, settings, owner, grants, allowlist, limits, expires_at, budget })
     }
 
-    /// Mints the key and inserts it; `None` when an equal request was faster.
+    /// Mints the key and inserts it; `None` when an equal request, or a change of the project, was faster.
     async fn insert(
         &self,
         caller: &Caller,
@@ -110,17 +123,23 @@ impl App {
         let view = KeyView::of(&description, &cell, now).with_key(key.reveal());
         let text = serde_json::to_string(&Data { data: view })?;
         let record = match ticket {
-            Some(ticket) => Some(self.record(ticket, &text, now).await?),
+            Some(ticket) => Some(self.gate.record(ticket, &text, now).await?),
             None => None,
         };
-        let new =
-            NewKey { description: &description, cell: &cell, max_keys: draft.max_keys, record: record.as_ref(), now };
+        let new = NewKey {
+            description: &description,
+            cell: &cell,
+            settings_version: draft.settings.version,
+            max_keys: draft.max_keys,
+            record: record.as_ref(),
+            now,
+        };
         match self.services().store.insert_key(&new).await? {
             KeyInsertion::Inserted => {
                 tracing::info!(account = %caller.account, key = %description.id, "key created");
                 answer(201, text).map(Some)
             }
-            KeyInsertion::Recorded => Ok(None),
+            KeyInsertion::Recorded | KeyInsertion::Outdated => Ok(None),
             KeyInsertion::Full => {
                 let detail = "The account has as many keys as its plan allows; revoke one first.";
                 Err(Problem::new(403, "plan_required", detail).with_member("max_keys", draft.max_keys).into())
@@ -149,23 +168,20 @@ impl App {
         Ok(environment)
     }
 
-    /// Whom the new key acts for: the caller's own project unless another of the account is named.
-    async fn owner(&self, caller: &Caller, project: Option<&str>, environment: &Environment) -> Result<Owner, Refusal> {
-        let own = &caller.cell.owner;
-        let mut owner = Owner { environment: environment.name.clone(), ..own.clone() };
-        let Some(text) = project else { return Ok(owner) };
-        let id = ProjectId::parse(text).map_err(|_| Problem::not_found())?;
-        if id == own.project {
-            return Ok(owner);
-        }
-        if !authority(caller).reaches(&id, &environment.name) {
+    /// The project that the new key acts for: the caller's own unless another of the account is named.
+    async fn project(
+        &self,
+        caller: &Caller,
+        named: Option<&str>,
+        environment: &Environment,
+    ) -> Result<ProjectState, Refusal> {
+        let own = &caller.cell.owner.project;
+        let named = named.map(|text| ProjectId::parse(text).map_err(|_| Problem::not_found())).transpose()?;
+        let id = named.as_ref().unwrap_or(own);
+        if id != own && !authority(caller).reaches(id, &environment.name) {
             return Err(Problem::not_found().into());
         }
-        let found = self.services().store.find_project(&caller.account, &id).await?;
-        let found = found.ok_or_else(Problem::not_found)?;
-        owner.gallery = if found.is_isolated { id.to_string() } else { caller.account.to_string() };
-        owner.project = id;
-        Ok(owner)
+        Ok(self.gate.find_project(&caller.account, id).await?.ok_or_else(Problem::not_found)?)
     }
 }
 
@@ -174,6 +190,7 @@ struct Draft<'p> {
     name: String,
     environment: &'p Environment,
     max_keys: u32,
+    settings: Settings,
     owner: Owner,
     grants: GrantSet,
     allowlist: Option<Allowlist>,
@@ -195,10 +212,11 @@ impl Draft<'_> {
             limits: self.limits,
             purse: Purse::empty(self.budget),
             leases: Leases::default(),
-            project_window: None,
+            project_window: self.settings.window,
             counters: Counters::default(),
         }
     }
 }
 
-const MAX_ATTEMPTS: u32 = 4;
+const OPERATION: &str = "POST /v1/api-keys";
+const MAX_ATTEMPTS: u32 = 8;

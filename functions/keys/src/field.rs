@@ -1,26 +1,14 @@
 //! From what callers write to what the domain means; each mistake names its field and never repeats its value.
 
 use faregate_domain::{
-    idempotency::IdempotencyKey,
     origin::{Allowlist, AllowlistEntry},
     policy::{Limits, LimitsPatch, Policy, environment::InvalidLimits},
     scope::{Grant, GrantSet},
     time::Timestamp,
 };
 use faregate_edge::problem::Problem;
-use lambda_http::http::HeaderMap;
 
 use crate::body::ScopesBody;
-
-/// A name of 1 to 100 characters, none of them a control character.
-pub(crate) fn name(text: String) -> Result<String, Problem> {
-    let is_name = (1..=MAX_NAME_CHARS).contains(&text.chars().count()) && !text.chars().any(char::is_control);
-    if is_name {
-        Ok(text)
-    } else {
-        Err(Problem::invalid_field("name", "must have 1 to 100 characters and no control characters"))
-    }
-}
 
 /// Scopes of the policy's catalogue, or wildcards that cover some of it.
 pub(crate) fn grants(body: &ScopesBody, policy: &Policy) -> Result<GrantSet, Problem> {
@@ -65,16 +53,3 @@ pub(crate) fn limits(old: Limits, patch: LimitsPatch, ceiling: &Limits) -> Resul
         Some(limit) => Err(Problem::invalid_field(&field(limit), "must not exceed the plan's limit")),
     }
 }
-
-/// The `Idempotency-Key` header, if there is one.
-pub(crate) fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Problem> {
-    let mut values = headers.get_all("idempotency-key").iter();
-    let Some(value) = values.next() else { return Ok(None) };
-    if values.next().is_some() {
-        return Err(Problem::invalid_field("Idempotency-Key", "is given twice"));
-    }
-    let key = IdempotencyKey::parse(value.as_bytes());
-    key.map(Some).map_err(|error| Problem::invalid_field("Idempotency-Key", &error.to_string()))
-}
-
-const MAX_NAME_CHARS: usize = 100;

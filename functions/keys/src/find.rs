@@ -6,11 +6,14 @@ use faregate_domain::{
     id::KeyId,
 };
 use faregate_edge::problem::Problem;
-use faregate_gate::Caller;
+use faregate_gate::{
+    Caller,
+    management::{Data, Failure, Refusal, answer},
+};
 use faregate_store::KeyDescription;
 use lambda_http::{Body, Request, Response};
 
-use crate::{App, Data, Failure, Refusal, answer, view::KeyView};
+use crate::{App, view::KeyView};
 
 impl App {
     /// `GET /v1/api-keys/{id}`

@@ -6,16 +6,16 @@ mod create;
 mod field;
 mod find;
 mod list;
-mod replay;
 mod revoke;
 mod view;
 
-use faregate_domain::{delegation::Overreach, denial::Denial, scope::Scope};
-use faregate_edge::{input, problem::Problem, seal::SealError, secrets::SecretsError};
-use faregate_gate::{Caller, Gate, GateError, Services};
-use faregate_store::StoreError;
+use faregate_domain::scope::Scope;
+use faregate_edge::{input, problem::Problem};
+use faregate_gate::{
+    Caller, Gate, Services,
+    management::{Refusal, respond},
+};
 use lambda_http::{Body, Request, Response, http::Method};
-use serde::Serialize;
 
 /// What this function serves.
 pub const ROUTES: &[(&str, &str)] = &[
@@ -41,16 +41,7 @@ impl App {
 
     /// Answers one request; every failure is a problem document.
     pub async fn handle(&self, request: Request) -> Response<Body> {
-        let request_id = input::request_id(&request);
-        match self.route(&request).await {
-            Ok(response) => response,
-            Err(Refusal::Problem(problem)) => problem.response(&request_id),
-            Err(Refusal::Failure(failure)) => {
-                let method = request.method().as_str();
-                tracing::error!(request_id, method, path = input::path(&request), %failure, "key management failed");
-                Problem::unavailable().response(&request_id)
-            }
-        }
+        respond(&request, self.route(&request).await)
     }
 
     async fn route(&self, request: &Request) -> Result<Response<Body>, Refusal> {
@@ -81,78 +72,6 @@ impl App {
         let Ok(scope) = Scope::parse(REQUIRED_SCOPE) else { unreachable!("two words and a colon are a scope") };
         Ok(self.gate.authenticate(request.method(), request.headers(), &scope).await?)
     }
-}
-
-/// Why a request gets no success: the caller's doing, or ours.
-#[derive(Debug)]
-enum Refusal {
-    Problem(Problem),
-    Failure(Failure),
-}
-
-impl From<Problem> for Refusal {
-    fn from(problem: Problem) -> Self {
-        Self::Problem(problem)
-    }
-}
-
-impl From<Overreach> for Refusal {
-    fn from(overreach: Overreach) -> Self {
-        let problem = Problem::new(403, overreach.code(), overreach.detail()).with_member("field", overreach.field());
-        match &overreach {
-            Overreach::Grant(grant) | Overreach::Reserved(grant) => {
-                let challenge = Denial::InsufficientScope { required: grant.to_string() }.challenge();
-                let problem = problem.with_member("required_scope", grant.as_str());
-                challenge.into_iter().fold(problem, |problem, it| problem.with_header("www-authenticate", it)).into()
-            }
-            _ => problem.into(),
-        }
-    }
-}
-
-impl<E: Into<Failure>> From<E> for Refusal {
-    fn from(error: E) -> Self {
-        Self::Failure(error.into())
-    }
-}
-
-/// What of ours failed; told to the log, never to the caller.
-#[derive(Debug, thiserror::Error)]
-enum Failure {
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    #[error(transparent)]
-    Gate(#[from] GateError),
-    #[error(transparent)]
-    Secrets(#[from] SecretsError),
-    #[error(transparent)]
-    Seal(#[from] SealError),
-    #[error("the response could not be built")]
-    Response(#[from] lambda_http::http::Error),
-    #[error("the answer could not be written as json")]
-    Render(#[from] serde_json::Error),
-    #[error("the {item} is missing")]
-    Missing { item: &'static str },
-    #[error("the policy has no plan {plan}")]
-    NoSuchPlan { plan: String },
-    #[error("the {item} was changed by others at every attempt")]
-    Contended { item: &'static str },
-}
-
-/// A JSON answer that nobody may keep.
-fn answer(status: u16, body: String) -> Result<Response<Body>, Refusal> {
-    let response = Response::builder()
-        .status(status)
-        .header("content-type", "application/json")
-        .header("cache-control", "no-store")
-        .body(Body::Text(body))?;
-    Ok(response)
-}
-
-/// The envelope of every single answer.
-#[derive(Serialize)]
-struct Data<T> {
-    data: T,
 }
 
 const COLLECTION: &str = "/v1/api-keys";

@@ -1,20 +1,21 @@
 //! `GET /v1/api-keys`
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use faregate_domain::id::KeyId;
-use faregate_edge::problem::Problem;
-use faregate_gate::Caller;
+use faregate_edge::page;
+use faregate_gate::{
+    Caller,
+    management::{Failure, Page, Refusal, answer},
+};
 use faregate_store::KeyDescription;
-use lambda_http::{Body, Request, RequestExt, Response};
-use serde::Serialize;
+use lambda_http::{Body, Request, Response};
 
-use crate::{App, Failure, Refusal, answer, find::authority, view::KeyView};
+use crate::{App, find::authority, view::KeyView};
 
 impl App {
     pub(crate) async fn list(&self, request: &Request) -> Result<Response<Body>, Refusal> {
         let caller = self.authenticate(request).await?;
-        let limit = limit(request)?;
-        let after = cursor(request)?;
+        let limit = page::limit(request)?;
+        let after = page::cursor(request, |suffix| KeyId::from_suffix(suffix).ok())?;
         let (descriptions, next) = self.page(&caller, after, limit).await?;
         let ids: Vec<KeyId> = descriptions.iter().map(|description| description.id.clone()).collect();
         let cells = self.services().store.find_cells(&ids).await?;
@@ -24,7 +25,7 @@ impl App {
             let cell = cells.get(&description.id).ok_or(Failure::Missing { item: "key's cell" })?;
             data.push(KeyView::of(description, cell, now));
         }
-        let next_cursor = next.map(|id| URL_SAFE_NO_PAD.encode(id.suffix()));
+        let next_cursor = next.map(|id| page::cursor_of(id.suffix()));
         answer(200, serde_json::to_string(&Page { data, next_cursor })?)
     }
 
@@ -56,40 +57,5 @@ impl App {
     }
 }
 
-#[derive(Serialize)]
-struct Page<'k> {
-    data: Vec<KeyView<'k>>,
-    next_cursor: Option<String>,
-}
-
-fn limit(request: &Request) -> Result<u16, Problem> {
-    let invalid = || Problem::invalid_field("limit", "must be a whole number from 1 to 100");
-    match parameter(request, "limit")? {
-        None => Ok(DEFAULT_LIMIT),
-        Some(text) if text.len() > 3 || !text.bytes().all(|byte| byte.is_ascii_digit()) => Err(invalid()),
-        Some(text) => text.parse().ok().filter(|limit| (1..=MAX_LIMIT).contains(limit)).ok_or_else(invalid),
-    }
-}
-
-/// Where to go on. Every query is bound to the caller's own account, so a made-up cursor shows nothing of another's.
-fn cursor(request: &Request) -> Result<Option<KeyId>, Problem> {
-    let Some(text) = parameter(request, "cursor")? else { return Ok(None) };
-    let suffix = URL_SAFE_NO_PAD.decode(text).ok().and_then(|bytes| String::from_utf8(bytes).ok());
-    let id = suffix.and_then(|suffix| KeyId::from_suffix(&suffix).ok());
-    id.map(Some).ok_or_else(|| Problem::invalid_field("cursor", "must be a next_cursor of an earlier answer"))
-}
-
-fn parameter(request: &Request, name: &str) -> Result<Option<String>, Problem> {
-    let Some(values) = request.query_string_parameters_ref().and_then(|query| query.all(name)) else {
-        return Ok(None);
-    };
-    match values.as_slice() {
-        [value] => Ok(Some((*value).to_owned())),
-        _ => Err(Problem::invalid_field(name, "is given twice")),
-    }
-}
-
-const DEFAULT_LIMIT: u16 = 50;
-const MAX_LIMIT: u16 = 100;
 /// A caller that may see few of many keys gets a short page rather than a long wait.
 const MAX_QUERIES: u32 = 10;

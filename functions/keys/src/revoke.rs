@@ -5,9 +5,10 @@ use faregate_domain::{
     id::{AccountId, KeyId},
 };
 use faregate_edge::{input, problem::Problem};
+use faregate_gate::management::{Failure, Refusal};
 use lambda_http::{Body, Request, Response};
 
-use crate::{App, Failure, Refusal};
+use crate::App;
 
 impl App {
     /// Ends a key; ending it again finishes what an earlier attempt left undone.

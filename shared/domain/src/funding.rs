@@ -54,6 +54,8 @@ pub struct Wallet {
     pub tokens: BTreeMap<u64, i64>,
     /// The highest window that tokens were taken from, by length.
     pub highest: BTreeMap<WindowLength, u64>,
+    /// How often what the project's cells repeat of it was changed; see [`crate::project::Settings`].
+    pub version: u64,
     /// The cells that ever received a grant.
     pub children: BTreeMap<CellId, Child>,
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::base62;
+use crate::{base62, time::Timestamp};
 
 macro_rules! identifier {
     ($(#[$doc:meta])* $name:ident, $prefix:literal, $length:literal) => {
@@ -70,9 +70,35 @@ identifier!(
     KeyId, "key_", 16
 );
 identifier!(
+    /// An entry of an account's ledger: made by [`EntryId::at`], its ids sort by time.
+    EntryId, "ent_", 22
+);
+identifier!(
     /// A login: the `jti` of its access token.
     SessionId, "jti_", 22
 );
+
+impl EntryId {
+    /// A fresh identifier that sorts after those of earlier milliseconds: 9 digits of time, then 77 random bits.
+    #[must_use]
+    pub fn at(now: Timestamp, fill: &mut dyn FnMut(&mut [u8])) -> Self {
+        Self(format!("{}{}", Self::time_digits(now), base62::random(Self::LENGTH - TIME_DIGITS, fill)))
+    }
+
+    /// The identifiers of an account's first two entries, in that order: always the same ones.
+    #[must_use]
+    pub fn first_two(account: &AccountId, at: Timestamp) -> [Self; 2] {
+        let named = &account.suffix()[..Self::LENGTH - TIME_DIGITS - 1];
+        ["0", "1"].map(|place| Self(format!("{}{named}{place}", Self::time_digits(at))))
+    }
+
+    fn time_digits(at: Timestamp) -> String {
+        base62::fixed_width(at.epoch_ms().into(), TIME_DIGITS)
+    }
+}
+
+/// Base62 digits that hold every instant in milliseconds.
+const TIME_DIGITS: usize = 9;
 
 /// A text that is not an identifier of the expected kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -87,6 +113,21 @@ mod tests {
     fn an_identifier_prints_and_reads_as_itself() {
         let id = AccountId::mint(&mut |pool| pool.fill(7));
         assert_eq!(AccountId::parse(&id.to_string()), Ok(id));
+    }
+
+    #[test]
+    fn entries_sort_by_time() {
+        let mut last = EntryId::at(Timestamp::from_epoch_ms(0), &mut |pool| pool.fill(61));
+        for instant in [Timestamp::from_epoch_ms(1), Timestamp::from_epoch_s(1_760_000_000), Timestamp::MAX] {
+            let id = EntryId::at(instant, &mut |pool| pool.fill(0));
+            assert_eq!(EntryId::parse(&id.to_string()), Ok(id.clone()));
+            assert!(last < id, "{last} {id}");
+            last = id;
+        }
+        let account = AccountId::mint(&mut |pool| pool.fill(7));
+        let [first, second] = EntryId::first_two(&account, Timestamp::MAX);
+        assert!(first < second);
+        assert_eq!(EntryId::parse(&second.to_string()), Ok(second));
     }
 
     #[test]

@@ -16,7 +16,7 @@ impl MicroUsd {
     ///
     /// # Errors
     /// [`InvalidAmount::TooLarge`] above [`MicroUsd::MAX`].
-    pub fn new(micro_usd: u64) -> Result<Self, InvalidAmount> {
+    pub const fn new(micro_usd: u64) -> Result<Self, InvalidAmount> {
         if micro_usd > Self::MAX.0 { Err(InvalidAmount::TooLarge) } else { Ok(Self(micro_usd)) }
     }
 
@@ -92,6 +92,9 @@ pub enum InvalidAmount {
     /// Below zero.
     #[error("below zero")]
     Negative,
+    /// Nothing, where something must be moved.
+    #[error("must not be zero")]
+    Zero,
     /// More than six fractional digits.
     #[error("more than 6 fractional digits")]
     TooPrecise,

@@ -59,6 +59,19 @@ pub fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     Ok(value)
 }
 
+/// A name that somebody gives to something of theirs: 1 to 100 characters, none of them a control character.
+///
+/// # Errors
+/// 400 `invalid_request` about `name`.
+pub fn name(text: String) -> Result<String, Problem> {
+    let is_name = (1..=MAX_NAME_CHARS).contains(&text.chars().count()) && !text.chars().any(char::is_control);
+    if is_name {
+        Ok(text)
+    } else {
+        Err(Problem::invalid_field("name", "must have 1 to 100 characters and no control characters"))
+    }
+}
+
 /// The id by which API Gateway knows this request, or `-`.
 #[must_use]
 pub fn request_id(request: &Request) -> String {
@@ -131,6 +144,10 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
     }
 }
 
+/// A value, or `null` where nothing is wanted.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub struct Nullable<T>(pub Option<T>);
+
 /// A field that tells `null` apart from being left out; use with `#[serde(default)]`.
 ///
 /// # Errors
@@ -172,6 +189,7 @@ fn explain(path: &str, error: &serde_json::Error) -> Problem {
     }
 }
 
+const MAX_NAME_CHARS: usize = 100;
 const AMOUNT_MARK: &str = "amount of dollars: ";
 
 #[cfg(test)]

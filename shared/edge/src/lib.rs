@@ -6,6 +6,7 @@ pub mod entropy;
 pub mod input;
 pub mod log;
 pub mod now;
+pub mod page;
 pub mod problem;
 pub mod seal;
 pub mod secrets;

@@ -56,9 +56,9 @@ impl Gate {
             }
             match funding {
                 Funding::Reread => return Ok(None),
-                Funding::Outdated(window) => {
+                Funding::Outdated(window) if is_fresh => {
                     let store = &self.services().store;
-                    store.set_project_window(&attempt.cell, cell.project_window, window).await?;
+                    store.set_project_window(&attempt.cell, wallet.version, window).await?;
                     return Ok(None);
                 }
                 Funding::Credit(grant) => {
@@ -93,8 +93,10 @@ impl Gate {
                         Found::Nothing(denial) => return Ok(Some(denial)),
                     }
                 }
-                // What was remembered is not enough to refuse anybody.
-                Funding::Exhausted(_) | Funding::Dry => (wallet, is_fresh) = (self.read_wallet(project).await?, true),
+                // What was remembered is not enough to refuse anybody, or to tell a cell that it is wrong.
+                Funding::Exhausted(_) | Funding::Dry | Funding::Outdated(_) => {
+                    (wallet, is_fresh) = (self.read_wallet(project).await?, true)
+                }
             }
         }
         Err(GateError::Contended)

@@ -3,7 +3,9 @@
 //! ```text
 //! pk adr_<40 hex>   sk account   acc account
 //! pk acc_<id>       sk account   ad address · pl plan · prj default project · at created (epoch s)
-//! pk acc_<id>       sk prj_<id>  nm name · gm gallery mode · at created (epoch s)
+//! pk acc_<id>       sk wallet    the account's money
+//! pk acc_<id>       sk ent_<id>  what was moved
+//! pk acc_<id>       sk prj_<id>  the default project
 //! pk prj_<id>       sk wallet    the project's money
 //! pk ssn_<id>       sk cell      the account's logins
 //! ```
@@ -18,16 +20,20 @@ use aws_sdk_dynamodb::{
 use faregate_domain::{
     cell::{Cell, CellId},
     id::{AccountId, ProjectId},
+    ledger::Entry,
     money::MicroUsd,
+    project::GalleryMode,
     time::Timestamp,
     wallet::Address,
 };
 
 use crate::{
-    Store, StoreError,
+    Project, Store, StoreError,
     cell::{cell_item, parse_number},
     client::Item,
     funding::wallet_item,
+    ledger::{account_wallet_item, entry_item},
+    project::project_item,
 };
 
 /// An account as it stands in the table.
@@ -65,8 +71,8 @@ impl Store {
         self.find(&id.to_string(), ACCOUNT).await?.map(|item| parse_account(id, &item)).transpose()
     }
 
-    /// Creates an account with its default project, which holds `credit`, and the cell of its logins, all at once;
-    /// false where the wallet has an account already, and nothing was written.
+    /// Creates an account with its default project, which holds `credit`, the entries of that, and the cell of its logins,
+    /// all at once; false where the wallet has an account already, and nothing was written.
     ///
     /// # Errors
     /// [`StoreError`] when DynamoDB did not confirm it; the account may exist.
@@ -89,7 +95,7 @@ impl Store {
         }
     }
 
-    fn puts(&self, items: [Item; 5]) -> Result<Vec<TransactWriteItem>, StoreError> {
+    fn puts(&self, items: Vec<Item>) -> Result<Vec<TransactWriteItem>, StoreError> {
         let put = |item| {
             let put = Put::builder().table_name(self.table()).set_item(Some(item));
             let put = put.condition_expression("attribute_not_exists(pk)").build();
@@ -100,7 +106,7 @@ impl Store {
     }
 }
 
-fn account_items(account: &Account, credit: MicroUsd, session_cell: &Cell) -> [Item; 5] {
+fn account_items(account: &Account, credit: MicroUsd, session_cell: &Cell) -> Vec<Item> {
     let string = |text: &str| AttributeValue::S(text.to_owned());
     let created_at = AttributeValue::N(account.created_at.epoch_s().to_string());
     let item = |partition: &str, sort: &str, rest: &[(&str, AttributeValue)]| {
@@ -111,7 +117,14 @@ fn account_items(account: &Account, credit: MicroUsd, session_cell: &Cell) -> [I
             .collect::<HashMap<_, _>>()
     };
     let id = account.id.to_string();
-    [
+    let project = Project {
+        id: account.default_project.clone(),
+        name: DEFAULT_PROJECT.to_owned(),
+        gallery_mode: GalleryMode::Isolated,
+        created_at: account.created_at,
+    };
+    let entries = Entry::of_sign_up(&account.id, &project.id, credit, account.created_at);
+    let mut items = vec![
         item(&address_partition(account.address), ACCOUNT, &[("acc", string(account.id.suffix()))]),
         item(
             &id,
@@ -120,17 +133,16 @@ fn account_items(account: &Account, credit: MicroUsd, session_cell: &Cell) -> [I
                 ("ad", string(&account.address.lower_hex())),
                 ("pl", string(&account.plan)),
                 ("prj", string(account.default_project.suffix())),
-                ("at", created_at.clone()),
+                ("at", created_at),
             ],
         ),
-        item(
-            &id,
-            &account.default_project.to_string(),
-            &[("nm", string(DEFAULT_PROJECT)), ("gm", string(ISOLATED)), ("at", created_at)],
-        ),
+        account_wallet_item(&account.id),
+        project_item(&account.id, &project),
         wallet_item(&account.default_project, &account.id, credit),
         cell_item(&CellId::Session(account.id.clone()), session_cell),
-    ]
+    ];
+    items.extend(entries.iter().map(|entry| entry_item(&account.id, entry)));
+    items
 }
 
 fn parse_account(id: &AccountId, item: &Item) -> Result<Account, StoreError> {
@@ -151,7 +163,6 @@ fn address_partition(address: Address) -> String {
 
 const ACCOUNT: &str = "account";
 const DEFAULT_PROJECT: &str = "default";
-const ISOLATED: &str = "isolated";
 
 #[cfg(test)]
 pub(crate) mod tests;

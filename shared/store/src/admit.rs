@@ -62,30 +62,25 @@ impl Store {
         self.send(&builder.build(id.partition(), CELL)).await
     }
 
-    /// Tells a cell the window of its project's rate, or that there is none; refused where the cell believes in
-    /// something else than `old` by now.
+    /// Tells a cell the window of its project's rate, or that there is none, as the project's settings of that version
+    /// say; refused where the cell has followed these or later ones.
     ///
     /// # Errors
     /// [`StoreError`] when DynamoDB gave no answer; the window may have been set.
     pub async fn set_project_window(
         &self,
         id: &CellId,
-        old: Option<WindowLength>,
-        new: Option<WindowLength>,
+        version: u64,
+        window: Option<WindowLength>,
     ) -> Result<Outcome, StoreError> {
         let mut builder = Builder::default();
         builder.require("attribute_exists(pk)");
-        match old {
-            Some(old) => {
-                builder.number(":old", old.seconds());
-                builder.require("pw = :old");
-            }
-            None => builder.require("attribute_not_exists(pw)"),
-        }
-        match new {
-            Some(new) => {
-                builder.number(":new", new.seconds());
-                builder.set("pw = :new");
+        builder.number(":version", version);
+        builder.require("NOT pv >= :version");
+        match window {
+            Some(length) => {
+                builder.number(":window", length.seconds());
+                builder.set("pw = :window");
             }
             None => builder.remove("pw"),
         }

@@ -7,7 +7,7 @@
 //! bal gt gs bc        balance, granted, grant, budget  rs ra             last return, its amount
 //! l x                 leases held, leases lapsed: charge → end and amount, see `Lease::packed`
 //! w wt ws             highest minute, 10 s, second     m<k> e<c><k> d<d>  tokens left, day count; e<c>t<k> 10 s, e<c>s<k> 1 s
-//! pw p<k>             the project's window, its tokens y<d> z<m>         spent in the day, in the month
+//! pw p<k> pv          the project's window, its tokens, version of the project that gal and pw come from    y<d> z<m>         spent in the day, in the month
 //! q n lr              slots: lane → seq, requests, row of the last request
 //! ```
 

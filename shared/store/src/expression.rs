@@ -10,7 +10,7 @@ pub struct Write {
     /// The item's partition key.
     pub partition: String,
     /// The item's sort key.
-    pub sort: &'static str,
+    pub sort: String,
     /// The update expression.
     pub update: String,
     /// The condition expression.
@@ -25,7 +25,7 @@ impl Write {
     pub fn key(&self) -> HashMap<String, AttributeValue> {
         HashMap::from([
             ("pk".to_owned(), AttributeValue::S(self.partition.clone())),
-            ("sk".to_owned(), AttributeValue::S(self.sort.to_owned())),
+            ("sk".to_owned(), AttributeValue::S(self.sort.clone())),
         ])
     }
 
@@ -115,8 +115,9 @@ impl Builder {
 
     /// Declares `placeholder` (`:x`) for any value.
     pub(crate) fn value(&mut self, placeholder: &str, value: AttributeValue) {
-        let before = self.values.insert(placeholder.to_owned(), value.clone());
-        debug_assert!(before.is_none_or(|before| before == value), "{placeholder} is declared twice");
+        let before = self.values.get(placeholder);
+        debug_assert!(before.is_none_or(|before| *before == value), "{placeholder} is declared twice");
+        self.values.insert(placeholder.to_owned(), value);
     }
 
     /// Adds `path = expression` to the update.
@@ -135,7 +136,7 @@ impl Builder {
     }
 
     /// The finished write.
-    pub(crate) fn build(self, partition: String, sort: &'static str) -> Write {
+    pub(crate) fn build(self, partition: String, sort: &str) -> Write {
         let mut update = String::new();
         for (verb, clauses) in [("SET ", self.sets), ("REMOVE ", self.removes)] {
             if !clauses.is_empty() {
@@ -146,6 +147,7 @@ impl Builder {
             }
         }
         let condition = (!self.conditions.is_empty()).then(|| self.conditions.join(" AND "));
+        let sort = sort.to_owned();
         let write = Write { partition, sort, update, condition, names: self.names, values: self.values };
         debug_assert_eq!(write.lint(), Ok(()), "{write:#?}");
         write
@@ -187,7 +189,7 @@ mod tests {
     fn write(update: &str, condition: &str) -> Write {
         Write {
             partition: "p".into(),
-            sort: "s",
+            sort: "s".into(),
             update: update.into(),
             condition: Some(condition.into()),
             names: BTreeMap::new(),

@@ -4,6 +4,7 @@
 //! av al            available, allocated in all        gs ga rr     cell → last grant, what it was, last return received
 //! tl tb tc tw      the project's rate: sustained, burst, capacity, window (s)
 //! m<k> w wt ws     tokens left in a window, highest window
+//! sv               how often what the cells repeat of the project was changed; absent = never
 //! ```
 //! What a grant was is `amount`, or `amount window tokens`.
 
@@ -175,6 +176,18 @@ pub(crate) fn wallet_item(project: &ProjectId, account: &AccountId, allocated: M
     ])
 }
 
+/// The attributes of a project's rate.
+pub(crate) fn rate_attributes(rate: &Rate) -> [(String, AttributeValue); 4] {
+    let quota = rate.quota;
+    let number = |name: &str, value: u64| (name.to_owned(), AttributeValue::N(value.to_string()));
+    [
+        number("tl", quota.limit().into()),
+        number("tb", quota.burst().into()),
+        number("tc", quota.capacity().into()),
+        number("tw", rate.window.seconds()),
+    ]
+}
+
 /// Reads a wallet's item.
 pub(crate) fn parse_wallet(item: &Item) -> Result<Wallet, StoreError> {
     let money = |name: &str| {
@@ -194,6 +207,7 @@ pub(crate) fn parse_wallet(item: &Item) -> Result<Wallet, StoreError> {
         rate,
         tokens,
         highest: highest(item)?,
+        version: item.get("sv").map_or(Some(0), parse_number).ok_or_else(|| malformed("sv"))?,
         children: children(item)?,
     })
 }

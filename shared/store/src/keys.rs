@@ -6,14 +6,9 @@
 //! pk key_<id>   sk cell       status, scopes, limits, money: the truth
 //! ```
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    time::Duration,
-};
+use std::collections::{BTreeMap, HashMap};
 
-use aws_sdk_dynamodb::types::{
-    AttributeValue, KeysAndAttributes, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
-};
+use aws_sdk_dynamodb::types::{AttributeValue, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update};
 use faregate_domain::{
     cell::{Cell, CellId, StoredProof},
     id::{AccountId, KeyId, ProjectId},
@@ -22,15 +17,16 @@ use faregate_domain::{
 
 use crate::{
     Store, StoreError,
+    batch::Order,
     cell::{CELL, cell_item, parse_cell, parse_number},
     client::Item,
     idempotency::Record,
-    keys::transaction::Transacted,
+    project::follow::{version_attribute, version_check},
+    transaction::Transacted,
 };
 
 mod amend;
 mod revoke;
-pub(crate) mod transaction;
 
 pub use amend::{BudgetChange, KeyAmendment, LimitsChange};
 
@@ -62,6 +58,8 @@ pub struct NewKey<'k> {
     pub description: &'k KeyDescription,
     /// Its cell.
     pub cell: &'k Cell,
+    /// Which change of its project the cell repeats; it must be the last one.
+    pub settings_version: u64,
     /// The most keys that the account may have.
     pub max_keys: u32,
     /// The record of the request that makes it, which must not exist at `now`.
@@ -79,19 +77,25 @@ pub enum KeyInsertion {
     Recorded,
     /// The account has as many keys as it may have; nothing was written.
     Full,
+    /// The project was changed since it was read; nothing was written.
+    Outdated,
 }
 
 impl Store {
-    /// Inserts a key: description, cell, place among the account's keys and record of the request, all or nothing.
+    /// Inserts a key: description, cell, place among the account's keys and record of the request, all or nothing, into a
+    /// project that is as it was read.
     ///
     /// # Errors
     /// [`StoreError`] when DynamoDB gave no answer; the same insertion may be sent again, and is applied at most once.
     pub async fn insert_key(&self, new: &NewKey<'_>) -> Result<KeyInsertion, StoreError> {
         let description = Put::builder().set_item(Some(description_item(new.description)));
+        let mut cell = cell_item(&CellId::Key(new.description.id.clone()), new.cell);
+        cell.extend(version_attribute(new.settings_version));
         let mut items = vec![
-            self.put_new(Put::builder().set_item(Some(cell_item(&CellId::Key(new.description.id.clone()), new.cell))))?,
+            self.put_new(Put::builder().set_item(Some(cell)))?,
             self.take_place(new)?,
             self.put_new(description)?,
+            self.part(&version_check(&new.description.project, new.settings_version))?,
         ];
         if let Some(record) = new.record {
             items.push(self.put_record(record, new.now)?);
@@ -104,10 +108,11 @@ impl Store {
         if refused.item(0).is_some_and(|item| is_same_key(item, new.cell)) {
             return Ok(KeyInsertion::Inserted);
         }
-        match (refused.is_refused(3), refused.is_refused(1), refused.item(1)) {
+        match (refused.is_refused(4), refused.is_refused(1), refused.item(1)) {
             (true, _, _) => Ok(KeyInsertion::Recorded),
             (false, true, Some(_)) => Ok(KeyInsertion::Full),
             (false, true, None) => Err(StoreError::malformed("account", "pk")),
+            (false, false, _) if refused.is_refused(3) => Ok(KeyInsertion::Outdated),
             (false, false, _) => Err(StoreError::malformed("key", "pk")),
         }
     }
@@ -132,22 +137,9 @@ impl Store {
         after: Option<&KeyId>,
         limit: u16,
     ) -> Result<Vec<KeyDescription>, StoreError> {
-        // An exclamation mark sorts before every character of an id: the first text after a whole id.
-        let first = after.map_or_else(|| KeyId::PREFIX.to_owned(), |after| format!("{after}!"));
-        let answer = self
-            .client()
-            .query()
-            .table_name(self.table())
-            .key_condition_expression("pk = :account AND sk BETWEEN :first AND :last")
-            .expression_attribute_values(":account", AttributeValue::S(account.to_string()))
-            .expression_attribute_values(":first", AttributeValue::S(first))
-            .expression_attribute_values(":last", AttributeValue::S(format!("{}~", KeyId::PREFIX)))
-            .consistent_read(true)
-            .limit(i32::from(limit))
-            .send()
-            .await
-            .map_err(|error| StoreError::unanswered("query", &error))?;
-        answer.items().iter().map(|item| parse_description(account, item)).collect()
+        let (account_id, after) = (account.to_string(), after.map(KeyId::to_string));
+        let items = self.find_range(account_id, KeyId::PREFIX, after, limit, Order::Ascending).await?;
+        items.iter().map(|item| parse_description(account, item)).collect()
     }
 
     /// The cells of at most 100 keys, as they are now.
@@ -155,30 +147,12 @@ impl Store {
     /// # Errors
     /// [`StoreError`] when DynamoDB gave no answer or not all of it.
     pub async fn find_cells(&self, ids: &[KeyId]) -> Result<BTreeMap<KeyId, Cell>, StoreError> {
-        let key = |id: &KeyId| {
-            let parts = [("pk", id.to_string()), ("sk", CELL.to_owned())];
-            parts.into_iter().map(|(name, text)| (name.to_owned(), AttributeValue::S(text))).collect::<Item>()
+        let items = self.find_all(ids.iter().map(KeyId::to_string), CELL).await?;
+        let read = |item: &Item| {
+            let id = item.get("pk").and_then(|value| value.as_s().ok()).and_then(|text| KeyId::parse(text).ok());
+            Ok((id.ok_or_else(|| StoreError::malformed("cell", "pk"))?, parse_cell(item)?))
         };
-        let mut cells = BTreeMap::new();
-        let mut missing: Vec<Item> = ids.iter().map(key).collect();
-        for round in 0..MAX_ROUNDS {
-            if missing.is_empty() {
-                return Ok(cells);
-            }
-            // The first round waits for nothing.
-            tokio::time::sleep(ROUND_PAUSE * round).await;
-            let wanted = KeysAndAttributes::builder().set_keys(Some(missing)).consistent_read(true).build();
-            let wanted = wanted.map_err(|_| StoreError::malformed("batch", "keys"))?;
-            let answer = self.client().batch_get_item().request_items(self.table(), wanted).send().await;
-            let answer = answer.map_err(|error| StoreError::unanswered("batch get", &error))?;
-            for item in answer.responses.unwrap_or_default().into_values().flatten() {
-                let id = item.get("pk").and_then(|value| value.as_s().ok()).and_then(|text| KeyId::parse(text).ok());
-                cells.insert(id.ok_or_else(|| StoreError::malformed("cell", "pk"))?, parse_cell(&item)?);
-            }
-            let unprocessed = answer.unprocessed_keys.unwrap_or_default();
-            missing = unprocessed.into_values().flat_map(|left| left.keys).collect();
-        }
-        Err(StoreError::Unanswered { operation: "batch get", reason: "keys stayed unprocessed" })
+        items.iter().map(read).collect()
     }
 
     /// Takes a place among the account's keys; a set holds an id once however often it is added.
@@ -232,8 +206,6 @@ fn is_same_key(item: &Item, cell: &Cell) -> bool {
 }
 
 const ACCOUNT: &str = "account";
-const MAX_ROUNDS: u32 = 6;
-const ROUND_PAUSE: Duration = Duration::from_millis(25);
 
 #[cfg(test)]
 mod tests;

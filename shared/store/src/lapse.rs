@@ -15,7 +15,7 @@ use crate::{
     admit::book,
     cell::{CELL, parse_number},
     expression::{Builder, Write},
-    keys::transaction::Transacted,
+    transaction::Transacted,
 };
 
 impl Store {

@@ -2,6 +2,7 @@
 
 mod account;
 mod admit;
+mod batch;
 mod bucket;
 mod cell;
 mod charge;
@@ -14,10 +15,12 @@ mod idempotency;
 mod jwks;
 mod keys;
 mod lapse;
+mod ledger;
 mod nonce;
 mod project;
 mod schema;
 mod session;
+mod transaction;
 
 pub use account::Account;
 pub use admit::{Outcome, admission};
@@ -28,5 +31,6 @@ pub use funding::WalletOutcome;
 pub use idempotency::Record;
 pub use jwks::PublishedKey;
 pub use keys::{BudgetChange, KeyAmendment, KeyDescription, KeyInsertion, LimitsChange, NewKey};
+pub use ledger::{Credited, Deposit, Deposited, Transfer, Transferred};
 pub use nonce::IssuedNonce;
-pub use project::Project;
+pub use project::{Followed, NewProject, Project, ProjectAmendment, ProjectInsertion, RateChange, SettingsChange};

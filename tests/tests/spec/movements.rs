@@ -62,8 +62,8 @@ async fn fund(store: &Store, project: &ProjectId, key: &CellId, now: Timestamp) 
         store.begin_return(key, &sent).await.unwrap();
         store.receive_return(project, key, &sent).await.unwrap();
     }
-    for (old, new) in [(None, Some(WindowLength::Second)), (Some(WindowLength::Second), None)] {
-        store.set_project_window(key, old, new).await.unwrap();
+    for (version, window) in [(1, Some(WindowLength::Second)), (2, None)] {
+        store.set_project_window(key, version, window).await.unwrap();
     }
 }
 

@@ -20,7 +20,7 @@ use crate::{
     client::Written,
     expression::{Builder, Write},
     funding::WALLET,
-    keys::transaction::Transacted,
+    transaction::Transacted,
 };
 
 /// What to change about a key; what is `None` stays.

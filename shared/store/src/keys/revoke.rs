@@ -15,8 +15,8 @@ use crate::{
     keys::{
         ACCOUNT,
         amend::{recall_from_cell, wallet_write},
-        transaction::Transacted,
     },
+    transaction::Transacted,
 };
 
 impl Store {

@@ -13,7 +13,10 @@ use faregate_domain::{
 };
 
 use super::*;
-use crate::{BudgetChange, KeyAmendment, LimitsChange, WalletOutcome, fresh, funding::wallet_item};
+use crate::{
+    BudgetChange, KeyAmendment, LimitsChange, ProjectAmendment, SettingsChange, WalletOutcome, fresh,
+    funding::wallet_item,
+};
 
 fn usd(micro_usd: u64) -> MicroUsd {
     MicroUsd::new(micro_usd).unwrap()
@@ -84,7 +87,7 @@ async fn table(available: u64) -> Store {
 async fn insert(store: &Store, number: u8, max_keys: u32, record: Option<&Record>, now: u64) -> KeyInsertion {
     let (description, cell) = (description(number), cell(number));
     let now = Timestamp::from_epoch_s(now);
-    let new = NewKey { description: &description, cell: &cell, max_keys, record, now };
+    let new = NewKey { description: &description, cell: &cell, settings_version: 0, max_keys, record, now };
     store.insert_key(&new).await.unwrap()
 }
 
@@ -131,7 +134,7 @@ async fn an_account_that_is_not_there_gets_no_key() {
     let store = fresh::table().await;
     let (description, cell) = (description(5), cell(5));
     let now = Timestamp::from_epoch_s(0);
-    let new = NewKey { description: &description, cell: &cell, max_keys: 9, record: None, now };
+    let new = NewKey { description: &description, cell: &cell, settings_version: 0, max_keys: 9, record: None, now };
     assert!(store.insert_key(&new).await.is_err());
     assert_eq!(store.find_cell(&CellId::Key(key_id(5))).await.unwrap(), None);
 }
@@ -323,4 +326,17 @@ async fn a_grant_that_arrived_since_is_not_absorbed_again() {
     let amendment = KeyAmendment { budget: Some(budget), ..KeyAmendment::default() };
     assert!(!store.amend_key(&account(), &key_id(5), &amendment).await.unwrap());
     assert_eq!((purse(&store, 5).await.balance, wallet(&store).await.available), (usd(40), usd(960)));
+}
+
+#[tokio::test]
+async fn a_key_is_not_inserted_into_a_project_that_was_changed_meanwhile() {
+    let store = table(0).await;
+    let change = SettingsChange { version: 0, gallery_mode: None, rate: None };
+    let amendment = ProjectAmendment { name: None, settings: Some(change) };
+    assert!(store.amend_project(&account(), &project(), &amendment).await.unwrap());
+    assert_eq!(insert(&store, 5, 9, None, 0).await, KeyInsertion::Outdated);
+    let (description, cell) = (description(5), cell(5));
+    let now = Timestamp::from_epoch_s(0);
+    let new = NewKey { description: &description, cell: &cell, settings_version: 1, max_keys: 9, record: None, now };
+    assert_eq!(store.insert_key(&new).await.unwrap(), KeyInsertion::Inserted);
 }

@@ -1,4 +1,4 @@
-//! A repeated `POST` gets the first answer again, the secret included, until it is forgotten.
+//! A repeated `POST` gets the first answer again, secrets included, until it is forgotten.
 
 use faregate_domain::{
     cell::CellId,
@@ -7,29 +7,36 @@ use faregate_domain::{
 };
 use faregate_edge::{input, problem::Problem, seal, secrets::SecretName};
 use faregate_store::Record;
-use lambda_http::{Body, Request, Response};
+use lambda_http::{Request, http::HeaderMap};
 use secrecy::ExposeSecret;
 
-use crate::{App, Refusal, answer, field};
+use crate::{Gate, management::Refusal};
 
 /// What makes two requests the same.
-pub(crate) struct Ticket {
+#[derive(Clone, Debug)]
+pub struct Ticket {
     name: String,
     fingerprint: Fingerprint,
 }
 
 impl Ticket {
-    /// The ticket of a request, if its caller wants one.
-    pub(crate) fn of(request: &Request, caller: &CellId) -> Result<Option<Self>, Problem> {
-        let Some(key) = field::idempotency_key(request.headers())? else { return Ok(None) };
+    /// The ticket of a request, if its caller wants one; `operation` is its method and path.
+    ///
+    /// # Errors
+    /// 400 for an `Idempotency-Key` that is none, 413 for too large a body.
+    pub fn of(request: &Request, caller: &CellId, operation: &str) -> Result<Option<Self>, Problem> {
+        let Some(key) = idempotency_key(request.headers())? else { return Ok(None) };
         let fingerprint = Fingerprint::of(input::bounded_body(request)?);
-        Ok(Some(Self { name: key.record_name(caller, OPERATION), fingerprint }))
+        Ok(Some(Self { name: key.record_name(caller, operation), fingerprint }))
     }
 }
 
-impl App {
-    /// The answer that an earlier request with this ticket got.
-    pub(crate) async fn replay(&self, ticket: &Ticket, now: Timestamp) -> Result<Option<Response<Body>>, Refusal> {
+impl Gate {
+    /// The text of the answer that an earlier request with this ticket got.
+    ///
+    /// # Errors
+    /// 422 when that request had another body; a failure when a part failed.
+    pub async fn replay(&self, ticket: &Ticket, now: Timestamp) -> Result<Option<String>, Refusal> {
         let Some(record) = self.services().store.find_record(&ticket.name).await? else { return Ok(None) };
         match Precedent::of(record.fingerprint, record.end, ticket.fingerprint, now) {
             Precedent::Forgotten => Ok(None),
@@ -48,13 +55,16 @@ impl App {
                     }
                     Ok(opened) => opened,
                 };
-                answer(201, opened.expose_secret().to_owned()).map(Some)
+                Ok(Some(opened.expose_secret().to_owned()))
             }
         }
     }
 
     /// The record that remembers `text` as the answer to the ticket's request.
-    pub(crate) async fn record(&self, ticket: &Ticket, text: &str, now: Timestamp) -> Result<Record, Refusal> {
+    ///
+    /// # Errors
+    /// A failure when the secret could not be read.
+    pub async fn record(&self, ticket: &Ticket, text: &str, now: Timestamp) -> Result<Record, Refusal> {
         let seal = self.services().secrets.find(SecretName::Seal, now).await?;
         Ok(Record {
             name: ticket.name.clone(),
@@ -65,4 +75,13 @@ impl App {
     }
 }
 
-const OPERATION: &str = "POST /v1/api-keys";
+/// The `Idempotency-Key` header, if there is one.
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Problem> {
+    let mut values = headers.get_all("idempotency-key").iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    if values.next().is_some() {
+        return Err(Problem::invalid_field("Idempotency-Key", "is given twice"));
+    }
+    let key = IdempotencyKey::parse(value.as_bytes());
+    key.map(Some).map_err(|error| Problem::invalid_field("Idempotency-Key", &error.to_string()))
+}

@@ -104,6 +104,7 @@ impl Store {
             .table_name(self.table())
             .set_key(Some(write.key()))
             .update_expression(&write.update)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .set_condition_expression(write.condition.clone())
             .set_expression_attribute_names(write.names())
             .set_expression_attribute_values(write.values());
