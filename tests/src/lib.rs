@@ -4,11 +4,13 @@
 
 mod bundle;
 mod call;
+mod functions;
 mod knock;
 mod link;
 
-pub use bundle::{Bundle, Session};
+pub use bundle::Bundle;
 pub use call::Answer;
 pub use faregate::Wallet;
+pub use functions::{Functions, Session};
 pub use knock::{Caller, Knock};
 pub use link::{Fault, Link};
