@@ -27,6 +27,12 @@ pub(crate) fn unlinted(path: &str, manifest: &str) -> Option<String> {
     (inherits != Some(true)).then(|| format!("{path}: lacks `[lints] workspace = true`"))
 }
 
+/// A manifest that asks for entropy which can be repeated.
+pub(crate) fn predictable(path: &str, manifest: &str) -> Option<String> {
+    let asks = manifest.lines().any(|line| line.contains("faregate-") && line.contains("simulation"));
+    (asks && path != "tests/Cargo.toml").then(|| format!("{path}: must not ask for entropy that repeats itself"))
+}
+
 enum Room {
     Domain,
     Store,
@@ -126,6 +132,14 @@ fn a_domain_that_does_io_is_found() {
     let manifest = "[dependencies]\ntokio.workspace = true\nsha2.workspace = true\naws-config = \"1\"";
     assert_eq!(impure("shared/domain/Cargo.toml", manifest).len(), 2);
     assert!(impure("shared/edge/Cargo.toml", manifest).is_empty());
+}
+
+#[test]
+fn predictable_entropy_outside_the_tests_is_found() {
+    let manifest = "[dependencies]\nfaregate-edge = { workspace = true, features = [\"simulation\"] }";
+    assert!(predictable("functions/keys/Cargo.toml", manifest).is_some());
+    assert!(predictable("functions/keys/Cargo.toml", "[dependencies]\nfaregate-edge.workspace = true").is_none());
+    assert!(predictable("tests/Cargo.toml", manifest).is_none());
 }
 
 #[test]
