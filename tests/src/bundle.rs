@@ -127,6 +127,11 @@ impl Bundle {
     /// A bundle under a policy whose operator is a wallet of its own, and a service key of that operator's.
     pub async fn with_service_under(text: &str) -> (Self, Caller) {
         let link = Link::before_new_table().await.unwrap_or_else(|error| panic!("link: {error}"));
+        Self::with_service_behind(link, text).await
+    }
+
+    /// The same before the empty table at the end of `link`.
+    pub async fn with_service_behind(link: Link, text: &str) -> (Self, Caller) {
         let folder = TempDir::new().unwrap_or_else(|error| panic!("folder: {error}"));
         let operator = Wallet::open(&folder.path().join("operator.hex")).unwrap_or_else(|error| panic!("{error}"));
         let operators = format!("operators: [\"{}\"]", operator.address());

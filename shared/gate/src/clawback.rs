@@ -47,8 +47,8 @@ impl Gate {
             let Some(mut sibling) = self.services().store.find_cell(id).await? else { continue };
             self.settle_ways(project, id, &mut sibling, &mut wallet).await?;
             if id != own {
-                let lacking = shortage.minus(wallet.available);
-                self.reclaim(project, id, &mut sibling, &mut wallet, lacking, now).await?;
+                let amount = reclaimable(&sibling, shortage.minus(wallet.available), now);
+                self.reclaim(project, id, &mut sibling, &mut wallet, amount).await?;
             } else if sibling.purse.balance > cell.purse.balance {
                 return Ok(Found::InCell);
             }
@@ -111,10 +111,8 @@ impl Gate {
         id: &CellId,
         cell: &mut Cell,
         wallet: &mut Wallet,
-        lacking: MicroUsd,
-        now: Timestamp,
+        amount: MicroUsd,
     ) -> Result<(), GateError> {
-        let amount = reclaimable(cell, lacking, now);
         // A return begins only where the last one is known to have arrived.
         let received = wallet.find(id).map_or(0, |child| child.returned);
         if amount == MicroUsd::ZERO || received != cell.purse.returns.seq {

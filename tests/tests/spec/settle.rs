@@ -75,8 +75,9 @@ async fn of_racing_reports_one_counts() {
     let settled: Vec<_> = answers.iter().filter(|(answer, _)| answer.status == 200).collect();
     assert_eq!(settled.len(), 5, "one amount out of four, and all of its repetitions");
     assert!(answers.iter().all(|(answer, _)| matches!(answer.status, 200 | 409)), "{answers:?}");
-    let actual = settled[0].0.body["data"]["actual_usd"].to_string();
-    assert!(settled.iter().all(|(answer, _)| answer.body["data"]["actual_usd"].to_string() == actual));
+    let amount = &settled[0].0.body["data"]["actual_usd"];
+    assert!(settled.iter().all(|(answer, _)| answer.body["data"]["actual_usd"] == *amount));
+    let actual = amount.to_string();
     let (_, reserved, spent) = purse(&bundle, &key).await;
     assert_eq!((reserved, spent), (0, actual[2..].parse::<u64>().unwrap() * 10_000));
 }
