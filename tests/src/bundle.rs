@@ -40,6 +40,7 @@ pub struct Bundle {
     verify: faregate_verify::App,
     keys: faregate_keys::App,
     charges: faregate_charges::App,
+    billing: faregate_billing::App,
     folder: Arc<TempDir>,
 }
 
@@ -114,6 +115,7 @@ impl Bundle {
             verify: faregate_verify::App::new(services.clone()).unwrap_or_else(|error| panic!("verify: {error}")),
             keys: faregate_keys::App::new(services.clone()),
             charges: faregate_charges::App::new(services.clone()),
+            billing: faregate_billing::App::new(services.clone()),
             services,
             clock,
             link,
@@ -249,11 +251,16 @@ impl Bundle {
         match path.split(['?', '/']).nth(1) {
             Some("auth") if path.starts_with("/auth/nonce") => call(event, |request| self.nonce.handle(request)).await,
             Some("auth" | ".well-known") => call(event, |request| self.verify.handle(request)).await,
+            _ if BILLING.iter().any(|start| path.starts_with(start)) => {
+                call(event, |request| self.billing.handle(request)).await
+            }
             _ if path.starts_with("/v1/charges") => call(event, |request| self.charges.handle(request)).await,
             _ => call(event, |request| self.keys.handle(request)).await,
         }
     }
 }
 
+/// How the paths of the billing function begin.
+const BILLING: [&str; 4] = ["/v1/projects", "/v1/billing", "/v1/accounts", "/v1/me"];
 /// A Wednesday, at the first second of a minute and of a day.
 const START_EPOCH_S: u64 = 1_792_540_800;
