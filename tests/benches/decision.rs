@@ -16,7 +16,7 @@ use std::{
 use aws_sdk_dynamodb::{Client, types::AttributeValue};
 use faregate_domain::policy::Policy;
 use faregate_store::Meter;
-use faregate_tests::{Bundle, Caller, Link};
+use faregate_tests::{Bundle, Caller, Link, item_bytes};
 use serde_json::json;
 
 const ROUNDS: u32 = 1_000;
@@ -60,7 +60,7 @@ async fn measure(link: Link) {
     let client = bundle.link.client();
     let table = bundle.services.config.table.as_str();
     let item = find_item(&client, table, &id).await;
-    println!("\nitem: {} bytes (1 KiB is one write unit)", bytes(&item));
+    println!("\nitem: {} bytes (1 KiB is one write unit)", item_bytes(&item));
 
     bundle.clock.advance_ms(60_000);
     let gate = thread_time(|| knocks.run(&key, "GET", "/demo/free", ROUNDS)).await;
@@ -157,23 +157,5 @@ async fn send_bare(client: &Client, table: &str, id: &str, item: &HashMap<String
                 aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure::AllOld,
             );
         write.send().await.unwrap();
-    }
-}
-
-/// The size of an item by DynamoDB's published rules.
-fn bytes(item: &HashMap<String, AttributeValue>) -> usize {
-    item.iter().map(|(name, value)| name.len() + size(value)).sum()
-}
-
-fn size(value: &AttributeValue) -> usize {
-    match value {
-        AttributeValue::S(text) => text.len(),
-        AttributeValue::N(digits) => digits.trim_end_matches('0').len().div_ceil(2) + 1,
-        AttributeValue::B(blob) => blob.as_ref().len(),
-        AttributeValue::Ss(texts) => texts.iter().map(String::len).sum(),
-        AttributeValue::M(members) => {
-            3 + members.iter().map(|(name, value)| 1 + name.len() + size(value)).sum::<usize>()
-        }
-        _ => 1,
     }
 }

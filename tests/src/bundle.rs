@@ -20,11 +20,7 @@ use faregate_store::Meter;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::{
-    Answer, Caller, Knock, Link,
-    call::{call, proxy_event},
-    knock,
-};
+use crate::{Answer, Caller, Functions, Knock, Link, Session, knock};
 
 /// A bundle under test; clones share everything.
 #[derive(Clone)]
@@ -35,32 +31,8 @@ pub struct Bundle {
     pub clock: Clock,
     /// The wire to the table.
     pub link: Link,
-    authorizer: faregate_authorizer::App,
-    nonce: faregate_nonce::App,
-    verify: faregate_verify::App,
-    keys: faregate_keys::App,
-    charges: faregate_charges::App,
-    billing: faregate_billing::App,
+    functions: Functions,
     folder: Arc<TempDir>,
-}
-
-/// Somebody who has signed in.
-#[derive(Clone, Debug)]
-pub struct Session {
-    /// The access token.
-    pub token: String,
-    /// The account's id.
-    pub account_id: String,
-    /// The wallet.
-    pub wallet: Arc<Wallet>,
-}
-
-impl Session {
-    /// This session as a caller.
-    #[must_use]
-    pub fn caller(&self) -> Caller {
-        Caller::Bearer(self.token.clone())
-    }
 }
 
 impl Bundle {
@@ -109,18 +81,7 @@ impl Bundle {
     }
 
     fn on(services: Services, clock: Clock, link: Link, folder: Arc<TempDir>) -> Self {
-        Self {
-            authorizer: faregate_authorizer::App::new(services.clone()),
-            nonce: faregate_nonce::App::new(services.clone()).unwrap_or_else(|error| panic!("nonce: {error}")),
-            verify: faregate_verify::App::new(services.clone()).unwrap_or_else(|error| panic!("verify: {error}")),
-            keys: faregate_keys::App::new(services.clone()),
-            charges: faregate_charges::App::new(services.clone()),
-            billing: faregate_billing::App::new(services.clone()),
-            services,
-            clock,
-            link,
-            folder,
-        }
+        Self { functions: Functions::start(&services), services, clock, link, folder }
     }
 
     /// The file with the secrets.
@@ -138,17 +99,7 @@ impl Bundle {
 
     /// Signs a wallet in.
     pub async fn login(&self, wallet: &Arc<Wallet>) -> Session {
-        let address = wallet.address().to_string();
-        let nonce = self.get(&format!("/auth/nonce/{address}"), &Caller::Anonymous).await;
-        let signature = wallet.sign(nonce.data("message"));
-        let body = json!({"address": address, "signature": signature, "nonce": nonce.data("nonce")});
-        let answer = self.post("/auth/verify", &Caller::Anonymous, &body).await;
-        assert_eq!(answer.status, 200, "{}", answer.text);
-        Session {
-            token: answer.data("access_token").to_owned(),
-            account_id: answer.data("account_id").to_owned(),
-            wallet: Arc::clone(wallet),
-        }
+        self.functions.login(wallet).await
     }
 
     /// Signs a new wallet in.
@@ -158,9 +109,7 @@ impl Bundle {
 
     /// Makes a key; returns its id and the key as a caller.
     pub async fn key(&self, session: &Session, body: Value) -> (String, Caller) {
-        let answer = self.post("/v1/api-keys", &session.caller(), &body).await;
-        assert_eq!(answer.status, 201, "{}", answer.text);
-        (answer.data("id").to_owned(), Caller::Key(answer.data("key").to_owned()))
+        self.functions.key(session, body).await
     }
 
     /// Signs a new wallet in and makes a key with `body`'s settings.
@@ -178,6 +127,11 @@ impl Bundle {
     /// A bundle under a policy whose operator is a wallet of its own, and a service key of that operator's.
     pub async fn with_service_under(text: &str) -> (Self, Caller) {
         let link = Link::before_new_table().await.unwrap_or_else(|error| panic!("link: {error}"));
+        Self::with_service_behind(link, text).await
+    }
+
+    /// The same before the empty table at the end of `link`.
+    pub async fn with_service_behind(link: Link, text: &str) -> (Self, Caller) {
         let folder = TempDir::new().unwrap_or_else(|error| panic!("folder: {error}"));
         let operator = Wallet::open(&folder.path().join("operator.hex")).unwrap_or_else(|error| panic!("{error}"));
         let operators = format!("operators: [\"{}\"]", operator.address());
@@ -212,7 +166,7 @@ impl Bundle {
 
     /// Puts any event before the authorizer.
     pub async fn ask(&self, event: Value) -> Knock {
-        Knock::read(self.authorizer.handle(event).await.map_err(|error| error.to_string()))
+        self.functions.ask(event).await
     }
 
     /// Sends a management request with a JSON body.
@@ -237,30 +191,14 @@ impl Bundle {
 
     /// Sends a management request.
     pub async fn send(&self, method: &str, path: &str, caller: &Caller, body: Option<&str>) -> Answer {
-        let mut headers = caller.headers();
-        if body.is_some() {
-            headers.push(("Content-Type".into(), "application/json".into()));
-        }
-        let headers: Vec<_> = headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        self.send_with(method, path, &headers, body).await
+        self.functions.send(method, path, caller, body).await
     }
 
     /// Sends a management request with exactly these headers.
     pub async fn send_with(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Option<&str>) -> Answer {
-        let event = proxy_event(method, path, headers, body);
-        match path.split(['?', '/']).nth(1) {
-            Some("auth") if path.starts_with("/auth/nonce") => call(event, |request| self.nonce.handle(request)).await,
-            Some("auth" | ".well-known") => call(event, |request| self.verify.handle(request)).await,
-            _ if BILLING.iter().any(|start| path.starts_with(start)) => {
-                call(event, |request| self.billing.handle(request)).await
-            }
-            _ if path.starts_with("/v1/charges") => call(event, |request| self.charges.handle(request)).await,
-            _ => call(event, |request| self.keys.handle(request)).await,
-        }
+        self.functions.send_with(method, path, headers, body).await
     }
 }
 
-/// How the paths of the billing function begin.
-const BILLING: [&str; 4] = ["/v1/projects", "/v1/billing", "/v1/accounts", "/v1/me"];
 /// A Wednesday, at the first second of a minute and of a day.
 const START_EPOCH_S: u64 = 1_792_540_800;

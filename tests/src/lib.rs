@@ -4,11 +4,15 @@
 
 mod bundle;
 mod call;
+mod capacity;
+mod functions;
 mod knock;
 mod link;
 
-pub use bundle::{Bundle, Session};
+pub use bundle::Bundle;
 pub use call::Answer;
+pub use capacity::{item_bytes, read_units, write_units};
 pub use faregate::Wallet;
+pub use functions::{Functions, Session};
 pub use knock::{Caller, Knock};
-pub use link::{Fault, Link};
+pub use link::{Fault, Link, read_message};

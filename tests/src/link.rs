@@ -135,6 +135,12 @@ impl Link {
         *lock(&self.0.standing) = fault;
     }
 
+    /// Forgets the faults that were not played yet.
+    pub fn clear_faults(&self) {
+        lock(&self.0.faults).clear();
+        *lock(&self.0.standing) = None;
+    }
+
     /// Requests that reached the link so far.
     #[must_use]
     pub fn requests(&self) -> u64 {
@@ -192,7 +198,10 @@ impl Link {
 }
 
 /// Reads one message with a `Content-Length`; `None` when the sender has gone.
-async fn read_message(stream: &mut TcpStream) -> io::Result<Option<Vec<u8>>> {
+///
+/// # Errors
+/// When the stream breaks.
+pub async fn read_message(stream: &mut TcpStream) -> io::Result<Option<Vec<u8>>> {
     let mut bytes = Vec::new();
     loop {
         if let Some(end) = find(&bytes, b"\r\n\r\n") {

@@ -24,6 +24,11 @@ pub(crate) fn whole(status: StatusCode, content_type: &'static str, body: impl I
     answer
 }
 
+/// An answer whose text is ready.
+pub(crate) fn text(answer: Response<String>) -> Answer {
+    answer.map(|body| boxed(body.into()))
+}
+
 /// 200 with JSON.
 pub(crate) fn json(body: &Value) -> Answer {
     whole(StatusCode::OK, "application/json", body.to_string())

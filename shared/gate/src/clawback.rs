@@ -29,8 +29,8 @@ impl Gate {
     /// Looks for `shortage` in all other cells of the project.
     ///
     /// Every step is one write that anybody may repeat: a return leaves the cell first and reaches the wallet second.
-    /// Nothing is said to be there only after a look at the wallet, at each cell and at the wallet again has found it
-    /// unchanged and nothing on its way.
+    /// Nothing is said to be there only after two looks, at the wallet and at every cell, the second of which has found
+    /// each of them as the first did, and nothing on its way.
     pub(crate) async fn claw_back(
         &self,
         own: &CellId,
@@ -43,18 +43,16 @@ impl Gate {
         let mut wallet = wallet.clone();
         let before = wallet.clone();
         let mut cells = Vec::new();
-        for id in before.children.keys() {
+        for id in std::iter::once(own).chain(before.children.keys().filter(|id| *id != own)) {
             let Some(mut sibling) = self.services().store.find_cell(id).await? else { continue };
             self.settle_ways(project, id, &mut sibling, &mut wallet).await?;
-            if id == own {
-                if sibling.purse.balance > cell.purse.balance {
-                    return Ok(Found::InCell);
-                }
-            } else {
-                let lacking = shortage.minus(wallet.available);
-                self.reclaim(project, id, &mut sibling, &mut wallet, lacking, now).await?;
+            if id != own {
+                let amount = reclaimable(&sibling, shortage.minus(wallet.available), now);
+                self.reclaim(project, id, &mut sibling, &mut wallet, amount).await?;
+            } else if sibling.purse.balance > cell.purse.balance {
+                return Ok(Found::InCell);
             }
-            cells.push(sibling);
+            cells.push((id, sibling));
             if wallet.available >= shortage {
                 return Ok(Found::Moved(wallet));
             }
@@ -63,6 +61,13 @@ impl Gate {
         if wallet != before || after != before {
             return Ok(Found::Moved(after));
         }
+        for (id, seen) in &cells {
+            let again = self.services().store.find_cell(id).await?;
+            if again.is_none_or(|again| again.purse != seen.purse) {
+                return Ok(if *id == own { Found::InCell } else { Found::Moved(after) });
+            }
+        }
+        let cells: Vec<Cell> = cells.into_iter().map(|(_, cell)| cell).collect();
         Ok(Found::Nothing(project_is_dry(&after, &cells, shortage)))
     }
 
@@ -106,11 +111,11 @@ impl Gate {
         id: &CellId,
         cell: &mut Cell,
         wallet: &mut Wallet,
-        lacking: MicroUsd,
-        now: Timestamp,
+        amount: MicroUsd,
     ) -> Result<(), GateError> {
-        let amount = reclaimable(cell, lacking, now);
-        if amount == MicroUsd::ZERO || wallet.pending_return(id, &cell.purse).is_some() {
+        // A return begins only where the last one is known to have arrived.
+        let received = wallet.find(id).map_or(0, |child| child.returned);
+        if amount == MicroUsd::ZERO || received != cell.purse.returns.seq {
             return Ok(());
         }
         let sent = Return { amount, seq: cell.purse.returns.seq + 1 };

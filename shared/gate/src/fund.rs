@@ -95,7 +95,7 @@ impl Gate {
                 }
                 // What was remembered is not enough to refuse anybody, or to tell a cell that it is wrong.
                 Funding::Exhausted(_) | Funding::Dry | Funding::Outdated(_) => {
-                    (wallet, is_fresh) = (self.read_wallet(project).await?, true)
+                    (wallet, is_fresh) = (self.read_wallet(project).await?, true);
                 }
             }
         }

@@ -12,8 +12,14 @@ use faregate_edge::{secrets::SecretsError, token::Issuance};
 use faregate_store::StoreError;
 
 use crate::{
-    Decision, Request, Services, claim::Claim, decision::Principal, lanes::Lanes, memory::Memory, pass::Passed,
-    session::SessionVerifier, turns::Turns,
+    Decision, Request, Services,
+    claim::Claim,
+    decision::Principal,
+    lanes::Lanes,
+    memory::Memory,
+    pass::{Passed, attempt_of},
+    session::SessionVerifier,
+    turns::Turns,
 };
 
 /// Decides requests; cheap to clone, clones share lanes and memory.
@@ -80,7 +86,7 @@ impl Gate {
         let passed = if route.is_open_to(&claim.environment) {
             self.pass_route(request, route, &claim, now).await?
         } else {
-            self.refuse_environment(self.attempt(request, route, &claim, now), &claim).await?
+            self.refuse_environment(attempt_of(request, route, &claim, now), &claim).await?
         };
         let Passed { attempt, verdict, cell } = passed;
         let standing = cell.as_ref().map(|cell| Standing::of(cell, attempt.now, attempt.route.as_ref()));

@@ -121,10 +121,9 @@ impl Seen {
         match attempt.judge(self.cell.as_ref()) {
             // A login may have been added since; one that was refused has ended for good.
             Err(Denial::InvalidToken) => (attempt.proof == last.proof).then_some(Denial::InvalidToken),
-            Err(denial @ Denial::InvalidApiKey) => Some(denial),
             Err(denial @ Denial::InsufficientCredits { .. }) => Some(denial).filter(|_| !is_frozen),
+            Err(denial @ Denial::InvalidApiKey) | Ok(Next::Fund { exhausted: Some(denial), .. }) => Some(denial),
             Err(denial) => Some(denial).filter(|denial| denial.exhausted().is_some()),
-            Ok(Next::Fund { exhausted: Some(denial), .. }) => Some(denial),
             Ok(Next::Fund { exhausted: None, .. }) => last.unfunded(attempt),
             Ok(Next::Applied | Next::Again(_)) => None,
         }

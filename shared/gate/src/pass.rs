@@ -35,11 +35,18 @@ impl Gate {
         claim: &Claim,
         now: Timestamp,
     ) -> Result<Passed, GateError> {
-        let mut attempt = self.attempt(request, route, claim, now);
+        let mut attempt = attempt_of(request, route, claim, now);
         if let Some(remembered) = self.memory.refuse(&attempt) {
             return Ok(Passed { attempt, verdict: Err(remembered.denial), cell: remembered.cell });
         }
-        let mut lane = self.lanes.enter();
+        let (mut lane, has_waited) = self.lanes.enter().await;
+        if has_waited {
+            attempt = attempt_of(request, route, claim, self.services().clock.now());
+            if let Some(remembered) = self.memory.refuse(&attempt) {
+                return Ok(Passed { attempt, verdict: Err(remembered.denial), cell: remembered.cell });
+            }
+        }
+        let now = attempt.now;
         attempt.lane = lane.name().to_owned();
         attempt.seq = lane.next_seq(now);
         let passed = self.send(attempt, claim, &mut lane).await?;
@@ -51,38 +58,6 @@ impl Gate {
             Err(denial) => self.memory.refused(&passed.attempt, denial, passed.cell.as_ref(), now),
         }
         Ok(passed)
-    }
-
-    /// The request as an attempt; it has no lane yet.
-    pub(crate) fn attempt(&self, request: &Request, route: &Route, claim: &Claim, now: Timestamp) -> Attempt {
-        let row = Row {
-            charge: ChargeNonce::mint(&mut entropy::fill),
-            at: now,
-            cost: route.cost,
-            class: route.class.clone(),
-            network: network_of(request.source_ip),
-            agent: agent_family(request.header("user-agent")),
-        };
-        let bucket = |rate| RouteBucket { class: route.class.clone(), rate, opening: Opening::Full };
-        Attempt {
-            cell: claim.cell.clone(),
-            proof: claim.proof.clone(),
-            now,
-            seq: 0,
-            lane: String::new(),
-            scope: route.scope.clone(),
-            origin: request.origin(),
-            cost: route.cost,
-            opening: Opening::Full,
-            route: route.rate.map(bucket),
-            project_window: None,
-            lease: route.lease_seconds.map(|seconds| Lease::starting(now, seconds, route.cost)),
-            over: Vec::new(),
-            cap: None,
-            grant: None,
-            row,
-            stale: Vec::new(),
-        }
     }
 
     /// Sends the attempt until it is applied or refused for good.
@@ -184,6 +159,38 @@ impl Gate {
         {
             tracing::warn!(%error, "lapsed leases stay for now");
         }
+    }
+}
+
+/// The request as an attempt; it has no lane yet.
+pub(crate) fn attempt_of(request: &Request, route: &Route, claim: &Claim, now: Timestamp) -> Attempt {
+    let row = Row {
+        charge: ChargeNonce::mint(&mut entropy::fill),
+        at: now,
+        cost: route.cost,
+        class: route.class.clone(),
+        network: network_of(request.source_ip),
+        agent: agent_family(request.header("user-agent")),
+    };
+    let bucket = |rate| RouteBucket { class: route.class.clone(), rate, opening: Opening::Full };
+    Attempt {
+        cell: claim.cell.clone(),
+        proof: claim.proof.clone(),
+        now,
+        seq: 0,
+        lane: String::new(),
+        scope: route.scope.clone(),
+        origin: request.origin(),
+        cost: route.cost,
+        opening: Opening::Full,
+        route: route.rate.map(bucket),
+        project_window: None,
+        lease: route.lease_seconds.map(|seconds| Lease::starting(now, seconds, route.cost)),
+        over: Vec::new(),
+        cap: None,
+        grant: None,
+        row,
+        stale: Vec::new(),
     }
 }
 

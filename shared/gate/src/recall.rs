@@ -24,11 +24,11 @@ impl Gate {
             if Recall::is_done(&cell.purse) {
                 return Ok(());
             }
-            if store.recall_money(&project, id, &Recall::all(id, &cell.purse, &wallet)).await? {
-                return Ok(());
+            if !store.recall_money(&project, id, &Recall::all(id, &cell.purse, &wallet)).await? {
+                // A grant was still on its way, or another request ends the same key.
+                tokio::time::sleep(PAUSE * attempt).await;
             }
-            // A grant was still on its way, or another request ends the same key.
-            tokio::time::sleep(PAUSE * attempt).await;
+            // Also after a success: a return may have begun meanwhile.
             cell = store.find_cell(id).await?.ok_or(GateError::NoCell)?;
         }
         Err(GateError::Contended)

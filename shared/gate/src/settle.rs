@@ -38,10 +38,10 @@ impl Gate {
             self.turns.pause(round).await;
             let Some(cell) = store.find_cell(&charge.cell).await? else { return Ok(Settled::Unknown) };
             let Some((lease, place)) = self.find_lease(&cell, charge).await? else {
-                return Ok(match store.find_settlement(charge).await? {
-                    Some(settlement) => compare(settlement, report),
-                    None => Settled::Unknown,
-                });
+                let Some(settlement) = store.find_settlement(charge).await? else { return Ok(Settled::Unknown) };
+                // Whoever ended the lease may have died before the money was home.
+                self.take_home(charge, cell).await?;
+                return Ok(compare(settlement, report));
             };
             let now = self.services().clock.now();
             let settlement = match report.settle(&lease) {
@@ -53,13 +53,16 @@ impl Gate {
                 },
             };
             if let Some(cell) = self.end_lease(charge, &lease, place, &settlement).await? {
-                if cell.status == Status::Revoked {
-                    self.recall(&charge.cell, cell).await?;
-                }
+                self.take_home(charge, cell).await?;
                 return Ok(compare(settlement, report));
             }
         }
         Err(GateError::Contended)
+    }
+
+    /// A revoked key keeps nothing: what came back to it goes on to its project.
+    async fn take_home(&self, charge: &ChargeId, cell: Cell) -> Result<(), GateError> {
+        if cell.status == Status::Revoked { self.recall(&charge.cell, cell).await } else { Ok(()) }
     }
 
     /// The lease of a charge, wherever it is kept by now.

@@ -1,7 +1,6 @@
 //! The connection to DynamoDB: bounded in time, re-sending only what is safe to re-send.
 
 use std::{
-    hash::{BuildHasher, RandomState},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -293,13 +292,14 @@ fn tenths(units: f64) -> u64 {
 /// A pause before try number `tries`, spread at random so that writers who met once do not meet again.
 fn backoff(tries: u32) -> Duration {
     let longest = FIRST_BACKOFF.saturating_mul(1 << tries.min(8)).min(LONGEST_BACKOFF);
-    let spread = RandomState::new().hash_one(tries) % 1_024;
-    longest / 2 + (longest / 2).saturating_mul(u32::try_from(spread).unwrap_or(0)) / 1_024
+    longest / 2 + (longest / 2).saturating_mul(fastrand::u32(..SPREAD)) / SPREAD
 }
 
 const MAX_ATTEMPTS: u32 = 4;
 const FIRST_BACKOFF: Duration = Duration::from_millis(25);
 const LONGEST_BACKOFF: Duration = Duration::from_millis(200);
+/// Into how many steps the random half of a pause is divided.
+const SPREAD: u32 = 1_024;
 /// Refusals that came before the write was tried.
 const NOT_APPLIED: [&str; 5] = [
     "ProvisionedThroughputExceededException",

@@ -27,11 +27,18 @@ pub(crate) fn unlinted(path: &str, manifest: &str) -> Option<String> {
     (inherits != Some(true)).then(|| format!("{path}: lacks `[lints] workspace = true`"))
 }
 
+/// A manifest that asks for entropy which can be repeated.
+pub(crate) fn predictable(path: &str, manifest: &str) -> Option<String> {
+    let asks = manifest.lines().any(|line| line.contains("faregate-") && line.contains("simulation"));
+    (asks && path != "tests/Cargo.toml").then(|| format!("{path}: must not ask for entropy that repeats itself"))
+}
+
 enum Room {
     Domain,
     Store,
     Edge,
     Gate,
+    Layer,
     Function,
     Roof,
 }
@@ -41,7 +48,7 @@ impl Room {
         let shared = |names: &[&str]| name.strip_prefix("faregate-").is_some_and(|name| names.contains(&name));
         match self {
             Self::Domain => false,
-            Self::Store | Self::Edge => shared(&["domain"]),
+            Self::Store | Self::Edge | Self::Layer => shared(&["domain"]),
             Self::Gate => shared(&["domain", "store", "edge"]),
             Self::Function => shared(&["domain", "store", "edge", "gate"]),
             Self::Roof => name != "faregate-tests",
@@ -55,6 +62,7 @@ fn room_of(path: &str) -> Option<Room> {
         "shared/store" => Some(Room::Store),
         "shared/edge" => Some(Room::Edge),
         "shared/gate" => Some(Room::Gate),
+        "shared/layer" => Some(Room::Layer),
         "infra/local" | "tests" => Some(Room::Roof),
         folder => folder.strip_prefix("functions/").map(|_| Room::Function),
     }
@@ -92,6 +100,23 @@ fn a_function_that_knows_another_is_found() {
 }
 
 #[test]
+fn a_layer_that_knows_how_the_gate_decides_is_found() {
+    let manifest = "[dependencies]\nfaregate-domain.workspace = true\nfaregate-edge.workspace = true";
+    assert_eq!(upward("shared/layer/Cargo.toml", manifest), ["shared/layer/Cargo.toml: must not know faregate-edge"]);
+}
+
+#[test]
+fn only_backends_and_the_roof_know_the_layer() {
+    let manifest = "[dependencies]\nfaregate-layer = { workspace = true, features = [\"lambda\"] }";
+    for room in ["shared/domain", "shared/store", "shared/edge", "shared/gate", "functions/authorizer"] {
+        assert_eq!(upward(&format!("{room}/Cargo.toml"), manifest).len(), 1, "{room}");
+    }
+    for room in ["infra/local", "tests"] {
+        assert!(upward(&format!("{room}/Cargo.toml"), manifest).is_empty(), "{room}");
+    }
+}
+
+#[test]
 fn a_target_does_not_hide_a_dependency() {
     let manifest = "[target.'cfg(unix)'.dependencies]\nfaregate = { path = \"../../infra/local\" }";
     assert_eq!(upward("shared/gate/Cargo.toml", manifest).len(), 1);
@@ -107,6 +132,14 @@ fn a_domain_that_does_io_is_found() {
     let manifest = "[dependencies]\ntokio.workspace = true\nsha2.workspace = true\naws-config = \"1\"";
     assert_eq!(impure("shared/domain/Cargo.toml", manifest).len(), 2);
     assert!(impure("shared/edge/Cargo.toml", manifest).is_empty());
+}
+
+#[test]
+fn predictable_entropy_outside_the_tests_is_found() {
+    let manifest = "[dependencies]\nfaregate-edge = { workspace = true, features = [\"simulation\"] }";
+    assert!(predictable("functions/keys/Cargo.toml", manifest).is_some());
+    assert!(predictable("functions/keys/Cargo.toml", "[dependencies]\nfaregate-edge.workspace = true").is_none());
+    assert!(predictable("tests/Cargo.toml", manifest).is_none());
 }
 
 #[test]

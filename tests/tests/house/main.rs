@@ -33,6 +33,11 @@ fn every_crate_takes_the_workspace_lints() {
 }
 
 #[test]
+fn only_tests_know_entropy_that_repeats_itself() {
+    assert_clean(tree().manifests().filter_map(|file| arrows::predictable(&file.path, &file.text)));
+}
+
+#[test]
 fn no_file_is_too_long() {
     assert_clean(tree().sources().filter_map(|file| source::too_long(&file.path, &file.text)));
 }

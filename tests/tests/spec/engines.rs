@@ -1,4 +1,4 @@
-//! The engines that must agree on every write: the embedded one, and AWS's own DynamoDB Local where one is named.
+//! The engines that must agree on every write: the embedded one, and a second one where one is named.
 
 use std::collections::HashMap;
 
@@ -66,7 +66,7 @@ impl Engine {
         panic!("the table does not become active");
     }
 
-    /// Whether the engine knows transactions; the builds of DynamoDB Local before 2019 do not.
+    /// Whether the engine knows transactions; not every one does.
     pub(crate) async fn has_transactions(&self) -> bool {
         let sent = self.client.transact_write_items().set_transact_items(Some(Vec::new())).send().await;
         sent.err().and_then(|error| error.code().map(ToOwned::to_owned)).is_none_or(|code| !code.contains("Unknown"))

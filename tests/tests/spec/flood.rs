@@ -35,7 +35,7 @@ async fn an_empty_project_costs_one_look_a_second() {
     let bundle = Bundle::with_policy(&policy).await;
     let (_, _, key) = bundle.key_of_newcomer(json!({"name": "a", "environment": "production"})).await;
     let calls = flood(&bundle, &key, ("POST", "/demo/paid"), 900, "insufficient_credits").await;
-    assert!(calls <= 60, "{calls} calls for 900 refusals in 9 seconds");
+    assert!(calls <= 80, "{calls} calls for 900 refusals in 9 seconds");
     assert_eq!(bundle.knock(&key, "GET", "/demo/free").await.status, 200);
 }
 

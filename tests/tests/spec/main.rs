@@ -7,11 +7,13 @@
     reason = "what does not work in a test fails the test"
 )]
 
+mod cap;
 mod differential;
 mod engines;
 mod faults;
 mod flood;
 mod grammar;
+mod layer;
 mod leases;
 mod lifecycle;
 mod limits;

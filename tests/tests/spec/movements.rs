@@ -74,7 +74,7 @@ async fn settle(store: &Store, key: &CellId, now: Timestamp) {
         (3, Outcome::Succeeded, 4, None),
         (4, Outcome::Failed, 0, ErrorCode::parse("x")),
     ] {
-        // Each settlement is the first of its charge: old engines do not say what stands there.
+        // Each settlement is the first of its charge: not every engine says what stands there.
         let charge = ChargeId { cell: key.clone(), nonce: ChargeNonce::mint(&mut |pool| pool.fill(digit)) };
         let settlement = Settlement { outcome, actual: usd(actual), error_code };
         store.insert_settlement(&charge, &settlement, now).await.unwrap();

@@ -1,14 +1,15 @@
 //! The running program, over HTTP: every status comes out as the gate meant it.
 
-use faregate::{Options, Running, start};
+use faregate::{Options, start};
 use serde_json::Value;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
 };
 
-async fn fetch(running: &Running, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> (u16, Value) {
-    let address = running.url.strip_prefix("http://").unwrap();
+/// The status and the JSON of one answer of a running program.
+pub(crate) async fn fetch(url: &str, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> (u16, Value) {
+    let address = url.strip_prefix("http://").unwrap();
     let lines: Vec<_> = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
     let length = body.len();
     let request = format!(
@@ -56,7 +57,7 @@ async fn the_running_program_answers_with_the_documented_status() {
         ("DELETE", "/v1/api-keys/self", &key, 204, Value::Null),
         ("GET", "/demo/limited", &key, 401, "invalid_api_key".into()),
     ] {
-        let (found, body) = fetch(&running, method, path, headers, "").await;
+        let (found, body) = fetch(&running.url, method, path, headers, "").await;
         assert_eq!((found, &body["code"]), (status, &code), "{method} {path} {body}");
     }
     running.stop().await;

@@ -75,8 +75,9 @@ async fn of_racing_reports_one_counts() {
     let settled: Vec<_> = answers.iter().filter(|(answer, _)| answer.status == 200).collect();
     assert_eq!(settled.len(), 5, "one amount out of four, and all of its repetitions");
     assert!(answers.iter().all(|(answer, _)| matches!(answer.status, 200 | 409)), "{answers:?}");
-    let actual = settled[0].0.body["data"]["actual_usd"].to_string();
-    assert!(settled.iter().all(|(answer, _)| answer.body["data"]["actual_usd"].to_string() == actual));
+    let amount = &settled[0].0.body["data"]["actual_usd"];
+    assert!(settled.iter().all(|(answer, _)| answer.body["data"]["actual_usd"] == *amount));
+    let actual = amount.to_string();
     let (_, reserved, spent) = purse(&bundle, &key).await;
     assert_eq!((reserved, spent), (0, actual[2..].parse::<u64>().unwrap() * 10_000));
 }
@@ -249,4 +250,20 @@ async fn calls_that_nobody_settles_leave_their_key_small_and_can_be_settled_for_
         }
         assert_eq!(purse(&bundle, &key).await, (balance + 1_620_000, 0, 180_000));
     }
+}
+
+#[tokio::test]
+async fn money_that_a_dying_service_left_in_a_revoked_key_is_taken_home_by_the_next_report() {
+    let (bundle, service) = Bundle::with_service().await;
+    let (session, id, key) = bundle.key_of_newcomer(json!({"name": "a"})).await;
+    let charge = bundle.knock(&key, "POST", "/demo/metered").await.text("chargeId").to_owned();
+    assert_eq!(bundle.delete(&format!("/v1/api-keys/{id}"), &session.caller()).await.status, 204);
+    // The service's key, the cell, the settlement, the lease; then the instance dies.
+    bundle.link.play([Fault::None, Fault::None, Fault::None, Fault::None]);
+    bundle.link.keep_playing(Some(Fault::LoseRequest));
+    assert_eq!(bundle.settle(&service, &charge, &succeeded("0.04")).await.status, 503);
+    bundle.link.keep_playing(None);
+    assert_eq!(purse(&bundle, &key).await, (60_000, 0, 40_000));
+    assert_eq!(bundle.restarted().settle(&service, &charge, &succeeded("0.04")).await.status, 200);
+    assert_eq!(purse(&bundle, &key).await, (0, 0, 40_000));
 }

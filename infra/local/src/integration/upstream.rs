@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use faregate_layer::member::{self, MEMBERS};
 use http_body_util::{BodyExt, Full};
 use hyper::{
     Request,
@@ -51,10 +52,7 @@ fn unreachable(error: &dyn std::error::Error, call: &Call) -> Answer {
 fn outgoing_headers(call: &Call, context: &Context) -> HeaderMap {
     let mut headers = call.headers.clone();
     remove_hop_by_hop(&mut headers);
-    let forged: Vec<_> = headers.keys().filter(|name| is_ours(name)).cloned().collect();
-    for name in forged {
-        headers.remove(name);
-    }
+    member::remove_reserved(&mut headers);
     let host = headers.remove(HOST);
     let mut insert = |name: &'static str, text: &str| {
         if let Ok(value) = HeaderValue::from_str(text) {
@@ -66,16 +64,11 @@ fn outgoing_headers(call: &Call, context: &Context) -> HeaderMap {
     if let Some(host) = host.as_ref().and_then(|host| host.to_str().ok()) {
         insert("x-forwarded-host", host);
     }
-    insert("x-faregate-request-id", &call.request_id);
-    for (name, member) in VOUCHED.iter().filter(|(_, member)| !context.text(member).is_empty()) {
-        insert(name, context.text(member));
+    insert(member::REQUEST_ID, &call.request_id);
+    for (header, name) in MEMBERS.iter().filter(|(_, name)| !context.text(name).is_empty()) {
+        insert(header, context.text(name));
     }
     headers
-}
-
-/// Names that some servers cannot tell from ours are ours as well: CGI reads `_` and `-` alike.
-fn is_ours(name: &HeaderName) -> bool {
-    name.as_str().replace('_', "-").starts_with("x-faregate-")
 }
 
 /// RFC 9110 §7.6.1: headers that are about one connection, and those that `Connection` names.
@@ -94,17 +87,6 @@ fn remove_hop_by_hop(headers: &mut HeaderMap) {
     }
 }
 
-/// What the upstream is told about the caller.
-const VOUCHED: [(&str, &str); 8] = [
-    ("x-faregate-account-id", "accountId"),
-    ("x-faregate-project-id", "projectId"),
-    ("x-faregate-key-id", "keyId"),
-    ("x-faregate-environment", "environment"),
-    ("x-faregate-gallery", "gallery"),
-    ("x-faregate-scopes", "scopes"),
-    ("x-faregate-charge-id", "chargeId"),
-    ("x-faregate-code", "code"),
-];
 /// As long as API Gateway waits.
 const TIMEOUT: Duration = Duration::from_secs(29);
 
@@ -125,7 +107,16 @@ mod tests {
             .header("x-forwarded-for", "9.9.9.9")
             .header("accept", "*/*");
         let call = call(request.body("").unwrap()).await.unwrap();
-        let context = Context::from_pairs(&[("accountId", "acc_1"), ("keyId", ""), ("scopes", "demo:read\r\nx: y")]);
+        let context = Context::from_pairs(&[
+            ("status", "200"),
+            ("accountId", "acc_1"),
+            ("keyId", ""),
+            ("scopes", "demo:read\r\nx: y"),
+            ("settle", "required"),
+            ("reservedUsd", "0.10"),
+            ("rateLimit", "\"minute\";r=9;t=20"),
+            ("unknown", "1"),
+        ]);
         let headers = outgoing_headers(&call, &context);
         let mut headers: Vec<_> =
             headers.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap())).collect();
@@ -135,7 +126,11 @@ mod tests {
             [
                 ("accept", "*/*"),
                 ("x-faregate-account-id", "acc_1"),
+                ("x-faregate-rate-limit", "\"minute\";r=9;t=20"),
                 ("x-faregate-request-id", call.request_id.as_str()),
+                ("x-faregate-reserved-usd", "0.10"),
+                ("x-faregate-settle", "required"),
+                ("x-faregate-status", "200"),
                 ("x-forwarded-for", "9.9.9.9, 127.0.0.1"),
                 ("x-forwarded-host", "api.example"),
                 ("x-forwarded-proto", "http"),

@@ -1,0 +1,227 @@
+//! How a decision becomes HTTP: the answer to a refused request, the rate-limit headers of an admitted one.
+
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Response, StatusCode,
+    header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER},
+};
+use serde_json::{Map, Value, json};
+
+/// What a decision says of its request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It may go on.
+    Admitted,
+    /// It is answered with this status, 400 to 599, and a problem.
+    Refused(StatusCode),
+}
+
+/// The verdict of a decision whose members `text` tells, empty where there is none.
+///
+/// # Errors
+/// [`NoVerdict`] when it is neither an admission nor a refusal; nobody is to be admitted then.
+pub fn verdict<'m>(text: impl Fn(&'static str) -> &'m str) -> Result<Verdict, NoVerdict> {
+    let status = text("status");
+    if status == "200" {
+        return Ok(Verdict::Admitted);
+    }
+    if status.is_empty() {
+        return Err(NoVerdict::Absent);
+    }
+    let refused = Some(status).filter(|status| status.len() == 3 && status.bytes().all(|byte| byte.is_ascii_digit()));
+    let refused = refused.and_then(|status| StatusCode::from_bytes(status.as_bytes()).ok());
+    let refused = refused.filter(|status| (400..=599).contains(&status.as_u16())).ok_or(NoVerdict::Status)?;
+    serde_json::from_str::<Map<String, Value>>(text("problem")).map_err(|_| NoVerdict::Problem)?;
+    Ok(Verdict::Refused(refused))
+}
+
+/// The answer to a refused request: the problem that the decision carries, under `status`, with all of its headers.
+#[must_use]
+pub fn refusal<'m>(status: StatusCode, text: impl Fn(&'static str) -> &'m str) -> Response<String> {
+    let mut answer = problem(status, text("problem").to_owned());
+    insert(answer.headers_mut(), &text, &REFUSAL_HEADERS);
+    add_limits(answer.headers_mut(), text);
+    answer
+}
+
+/// Adds the rate-limit headers of a decision, in place of the backend's own.
+pub fn add_limits<'m>(headers: &mut HeaderMap, text: impl Fn(&'static str) -> &'m str) {
+    insert(headers, &text, &LIMIT_HEADERS);
+}
+
+/// 503 `gate_unavailable`: there is no decision to act on.
+#[must_use]
+pub fn gate_unavailable(request_id: &str) -> Response<String> {
+    let body = json!({
+        "type": "/problems/gate_unavailable",
+        "title": "Gate unavailable",
+        "status": 503,
+        "detail": "The gate cannot decide right now; try again.",
+        "code": "gate_unavailable",
+        "request_id": request_id,
+    });
+    let mut answer = problem(StatusCode::SERVICE_UNAVAILABLE, body.to_string());
+    answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    answer
+}
+
+/// Why a decision is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoVerdict {
+    /// There is no status at all.
+    #[error("there is no decision")]
+    Absent,
+    /// The status is neither 200 nor one of a refusal.
+    #[error("the decision's status is neither an admission nor a refusal")]
+    Status,
+    /// A refusal whose problem is not a JSON object.
+    #[error("the refusal has no problem to show")]
+    Problem,
+}
+
+fn problem(status: StatusCode, body: String) -> Response<String> {
+    let mut answer = Response::new(body);
+    *answer.status_mut() = status;
+    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    answer
+}
+
+fn insert<'m>(
+    headers: &mut HeaderMap,
+    text: &impl Fn(&'static str) -> &'m str,
+    wanted: &[(&'static str, &'static str)],
+) {
+    for (header, member) in wanted {
+        match text(member) {
+            "" => {}
+            text => match HeaderValue::from_str(text) {
+                Ok(value) => drop(headers.insert(HeaderName::from_static(header), value)),
+                Err(_) => tracing::error!(member, "a member of the gate's decision is no header value"),
+            },
+        }
+    }
+}
+
+const REFUSAL_HEADERS: [(&str, &str); 2] = [("retry-after", "retryAfter"), ("www-authenticate", "challenge")];
+const LIMIT_HEADERS: [(&str, &str); 5] = [
+    ("x-ratelimit-limit", "rlLimit"),
+    ("x-ratelimit-remaining", "rlRemaining"),
+    ("x-ratelimit-reset", "rlReset"),
+    ("ratelimit-policy", "policy"),
+    ("ratelimit", "rateLimit"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The members that the pairs give; empty otherwise.
+    fn lookup<'m>(pairs: &'m [(&str, &'m str)]) -> impl Fn(&'static str) -> &'m str {
+        |name| pairs.iter().find(|(own, _)| *own == name).map_or("", |(_, value)| value)
+    }
+
+    const LIMITED: [(&str, &str); 9] = [
+        ("status", "429"),
+        ("problem", r#"{"code":"rate_limited"}"#),
+        ("retryAfter", "20"),
+        ("challenge", ""),
+        ("rlLimit", "100"),
+        ("rlRemaining", "0"),
+        ("rlReset", "1789000060"),
+        ("policy", "\"minute\";q=100;w=60"),
+        ("rateLimit", "\"minute\";r=0;t=20"),
+    ];
+
+    #[test]
+    fn a_refusal_carries_its_status_problem_and_headers() {
+        let text = lookup(&LIMITED);
+        assert_eq!(verdict(&text), Ok(Verdict::Refused(StatusCode::TOO_MANY_REQUESTS)));
+        let answer = refusal(StatusCode::TOO_MANY_REQUESTS, text);
+        let mut headers: Vec<_> =
+            answer.headers().iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap())).collect();
+        headers.sort_unstable();
+        assert_eq!(
+            headers,
+            [
+                ("cache-control", "no-store"),
+                ("content-type", "application/problem+json"),
+                ("ratelimit", "\"minute\";r=0;t=20"),
+                ("ratelimit-policy", "\"minute\";q=100;w=60"),
+                ("retry-after", "20"),
+                ("x-ratelimit-limit", "100"),
+                ("x-ratelimit-remaining", "0"),
+                ("x-ratelimit-reset", "1789000060"),
+            ]
+        );
+        assert_eq!((answer.status().as_u16(), answer.body().as_str()), (429, r#"{"code":"rate_limited"}"#));
+    }
+
+    #[test]
+    fn a_challenge_becomes_www_authenticate() {
+        let answer = refusal(StatusCode::UNAUTHORIZED, lookup(&[("challenge", "Bearer realm=\"faregate\"")]));
+        assert_eq!(answer.headers()["www-authenticate"], "Bearer realm=\"faregate\"");
+        assert!(!answer.headers().contains_key("retry-after"));
+    }
+
+    #[test]
+    fn only_status_200_admits() {
+        assert_eq!(verdict(lookup(&[("status", "200")])), Ok(Verdict::Admitted));
+        for (status, problem, reason) in [
+            ("", "", NoVerdict::Absent),
+            ("", "{}", NoVerdict::Absent),
+            ("200 ", "{}", NoVerdict::Status),
+            ("+200", "{}", NoVerdict::Status),
+            ("0200", "{}", NoVerdict::Status),
+            ("201", "{}", NoVerdict::Status),
+            ("204", "", NoVerdict::Status),
+            ("302", "{}", NoVerdict::Status),
+            ("399", "{}", NoVerdict::Status),
+            ("600", "{}", NoVerdict::Status),
+            ("999", "{}", NoVerdict::Status),
+            ("+402", "{}", NoVerdict::Status),
+            ("0402", "{}", NoVerdict::Status),
+            ("402 ", "{}", NoVerdict::Status),
+            ("x", "{}", NoVerdict::Status),
+            ("403", "", NoVerdict::Problem),
+            ("403", "no", NoVerdict::Problem),
+            ("403", "[]", NoVerdict::Problem),
+            ("403", "{\"code\":", NoVerdict::Problem),
+        ] {
+            assert_eq!(verdict(lookup(&[("status", status), ("problem", problem)])), Err(reason), "{status} {problem}");
+        }
+        for status in [400, 599] {
+            let text = status.to_string();
+            let refused = Ok(Verdict::Refused(StatusCode::from_u16(status).unwrap()));
+            assert_eq!(verdict(lookup(&[("status", &text), ("problem", "{}")])), refused);
+        }
+    }
+
+    #[test]
+    fn the_gates_limits_replace_the_backends() {
+        let mut headers = HeaderMap::new();
+        headers.append("x-ratelimit-limit", HeaderValue::from_static("7"));
+        headers.append("x-ratelimit-limit", HeaderValue::from_static("8"));
+        add_limits(&mut headers, lookup(&LIMITED));
+        let limits: Vec<_> = headers.get_all("x-ratelimit-limit").iter().collect();
+        assert_eq!(limits, ["100"]);
+        assert!(!headers.contains_key("retry-after"));
+    }
+
+    #[test]
+    fn a_member_cannot_inject_a_header() {
+        let mut headers = HeaderMap::new();
+        add_limits(&mut headers, lookup(&[("rlLimit", "1\r\nset-cookie: a")]));
+        assert!(headers.is_empty());
+    }
+
+    #[test]
+    fn no_decision_is_a_503_that_may_be_tried_again() {
+        let answer = gate_unavailable("r-1\"");
+        assert_eq!(answer.status(), 503);
+        assert_eq!(answer.headers()["content-type"], "application/problem+json");
+        assert_eq!(answer.headers()["cache-control"], "no-store");
+        assert_eq!(answer.headers()["retry-after"], "1");
+        let body: Value = serde_json::from_str(answer.body()).unwrap();
+        assert_eq!((&body["code"], &body["request_id"]), (&json!("gate_unavailable"), &json!("r-1\"")));
+    }
+}
