@@ -1,4 +1,4 @@
-//! The four functions on one set of services, called as API Gateway calls them.
+//! The functions on one set of services, called as API Gateway calls them.
 
 use std::sync::Arc;
 
@@ -20,6 +20,7 @@ pub struct Functions {
     verify: faregate_verify::App,
     keys: faregate_keys::App,
     charges: faregate_charges::App,
+    billing: faregate_billing::App,
 }
 
 /// Somebody who has signed in.
@@ -51,6 +52,7 @@ impl Functions {
             verify: faregate_verify::App::new(services.clone()).unwrap_or_else(|error| panic!("verify: {error}")),
             keys: faregate_keys::App::new(services.clone()),
             charges: faregate_charges::App::new(services.clone()),
+            billing: faregate_billing::App::new(services.clone()),
         }
     }
 
@@ -99,10 +101,14 @@ impl Functions {
     /// Sends a management request with exactly these headers.
     pub async fn send_with(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Option<&str>) -> Answer {
         let event = proxy_event(method, path, headers, body);
-        match path.split(['?', '/']).nth(1) {
-            Some("auth") if path.starts_with("/auth/nonce") => call(event, |request| self.nonce.handle(request)).await,
-            Some("auth" | ".well-known") => call(event, |request| self.verify.handle(request)).await,
-            _ if path.starts_with("/v1/charges") => call(event, |request| self.charges.handle(request)).await,
+        let mut segments = path.split(['?', '/']).skip(1);
+        match (segments.next(), segments.next()) {
+            (Some("auth"), Some("nonce")) => call(event, |request| self.nonce.handle(request)).await,
+            (Some("auth" | ".well-known"), _) => call(event, |request| self.verify.handle(request)).await,
+            (_, Some("charges")) => call(event, |request| self.charges.handle(request)).await,
+            (_, Some("projects" | "billing" | "accounts" | "me")) => {
+                call(event, |request| self.billing.handle(request)).await
+            }
             _ => call(event, |request| self.keys.handle(request)).await,
         }
     }

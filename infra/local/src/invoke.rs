@@ -75,6 +75,8 @@ pub(crate) enum Function {
     Keys,
     /// Settles charges.
     Charges,
+    /// Manages projects and money.
+    Billing,
     /// Decides about each request.
     Authorizer,
 }
@@ -86,6 +88,7 @@ impl fmt::Display for Function {
             Self::Verify => "verify",
             Self::Keys => "keys",
             Self::Charges => "charges",
+            Self::Billing => "billing",
             Self::Authorizer => "authorizer",
         })
     }

@@ -26,6 +26,7 @@ pub mod row;
 pub mod scope;
 pub mod secret;
 pub mod settlement;
+pub mod spending;
 pub mod standing;
 pub mod time;
 pub mod wallet;

@@ -2,7 +2,10 @@
 
 use std::{fmt, marker::PhantomData};
 
-use faregate_domain::money::MicroUsd;
+use faregate_domain::{
+    ledger::Movement,
+    money::{InvalidAmount, MicroUsd},
+};
 use lambda_http::{Body, Request};
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
@@ -109,17 +112,42 @@ pub struct Usd(pub MicroUsd);
 
 impl<'de> Deserialize<'de> for Usd {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let raw = Box::<RawValue>::deserialize(deserializer)?;
-        let amount = MicroUsd::parse_json_literal(raw.get());
-        amount.map(Self).map_err(|error| serde::de::Error::custom(format_args!("{AMOUNT_MARK}{error}")))
+        read_literal(deserializer, MicroUsd::parse_json_literal).map(Self)
     }
 }
 
 impl Serialize for Usd {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let raw = RawValue::from_string(self.0.to_string()).map_err(serde::ser::Error::custom)?;
-        raw.serialize(serializer)
+        write_literal(serializer, &self.0)
     }
+}
+
+/// As [`Usd`], with a `-` in front where money goes back; never zero.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UsdMovement(pub Movement);
+
+impl<'de> Deserialize<'de> for UsdMovement {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        read_literal(deserializer, Movement::parse_json_literal).map(Self)
+    }
+}
+
+impl Serialize for UsdMovement {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        write_literal(serializer, &self.0)
+    }
+}
+
+fn read_literal<'de, D: Deserializer<'de>, T>(
+    deserializer: D,
+    parse: impl FnOnce(&str) -> Result<T, InvalidAmount>,
+) -> Result<T, D::Error> {
+    let raw = Box::<RawValue>::deserialize(deserializer)?;
+    parse(raw.get()).map_err(|error| serde::de::Error::custom(format_args!("{AMOUNT_MARK}{error}")))
+}
+
+fn write_literal<S: Serializer>(serializer: S, amount: &impl fmt::Display) -> Result<S::Ok, S::Error> {
+    RawValue::from_string(amount.to_string()).map_err(serde::ser::Error::custom)?.serialize(serializer)
 }
 
 /// A JSON object and nothing else: derived readers would also take an array, field by field.
@@ -245,6 +273,14 @@ mod tests {
         assert!(wanted.limits.is_none_or(|limits| limits.0.per_minute.is_none()));
         let wanted: Wanted = parse_json(br#"{"name":"a","budget_usd":"999999999.999999"}"#).unwrap();
         assert_eq!(serde_json::to_string(&wanted.budget_usd).unwrap(), "999999999.999999");
+    }
+
+    #[test]
+    fn money_that_moves_may_have_a_sign() {
+        let read = |text: &str| serde_json::from_str::<UsdMovement>(text);
+        assert_eq!(serde_json::to_string(&read("-0.10").unwrap()).unwrap(), "-0.1");
+        assert_eq!(read("\"5\"").unwrap().0.amount(), MicroUsd::new(5_000_000).unwrap());
+        assert!(read("-0").unwrap_err().to_string().contains("must not be zero"));
     }
 
     #[test]

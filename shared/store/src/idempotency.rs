@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
 use faregate_domain::{idempotency::Fingerprint, time::Timestamp};
 
-use crate::{Store, StoreError, cell::parse_number, client::Item};
+use crate::{Store, StoreError, cell::parse_number, client::Item, transaction::Transacted};
 
 /// What is remembered of one request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +32,15 @@ impl Store {
     pub async fn find_record(&self, name: &str) -> Result<Option<Record>, StoreError> {
         let item = self.find(name, ANSWER).await?;
         item.map(|item| parse_record(name, &item)).transpose()
+    }
+
+    /// Remembers an answer by itself; false where one is remembered under that name.
+    ///
+    /// # Errors
+    /// [`StoreError`] when DynamoDB gave no answer; it may be remembered.
+    pub async fn insert_record(&self, record: &Record, now: Timestamp) -> Result<bool, StoreError> {
+        let items = vec![self.put_record(record, now)?];
+        Ok(matches!(self.transact(items).await?, Transacted::Applied))
     }
 
     /// The part of a transaction that remembers an answer, unless one is remembered.

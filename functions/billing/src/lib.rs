@@ -1,0 +1,148 @@
+//! Manages projects and money: `/v1/me`, `/v1/projects`, `/v1/billing` and credits to accounts.
+
+mod allocate;
+mod body;
+mod change;
+mod create;
+mod credit;
+mod entries;
+mod find;
+mod follow;
+mod me;
+mod spending;
+mod view;
+
+use faregate_domain::{ledger::Declined, scope::Scope};
+use faregate_edge::{input, problem::Problem};
+use faregate_gate::{
+    Caller, Gate, Services,
+    management::{Refusal, respond},
+    refusal::dollars,
+};
+use lambda_http::{Body, Request, Response, http::Method};
+
+/// What this function serves.
+pub const ROUTES: &[(&str, &str)] = &[
+    ("GET", "/v1/me"),
+    ("GET", "/v1/projects"),
+    ("POST", "/v1/projects"),
+    ("GET", "/v1/projects/{id}"),
+    ("PATCH", "/v1/projects/{id}"),
+    ("POST", "/v1/projects/{id}/allocations"),
+    ("GET", "/v1/billing"),
+    ("GET", "/v1/billing/entries"),
+    ("POST", "/v1/accounts/{id}/credits"),
+];
+
+/// The billing function; cheap to clone.
+#[derive(Clone)]
+pub struct App {
+    gate: Gate,
+}
+
+impl App {
+    /// The function over ready services.
+    #[must_use]
+    pub fn new(services: Services) -> Self {
+        Self { gate: Gate::new(services) }
+    }
+
+    /// Answers one request; every failure is a problem document.
+    pub async fn handle(&self, request: Request) -> Response<Body> {
+        respond(&request, self.route(&request).await)
+    }
+
+    async fn route(&self, request: &Request) -> Result<Response<Body>, Refusal> {
+        let place = Place::of(input::path(request)).ok_or_else(Problem::not_found)?;
+        match (place, request.method()) {
+            (Place::Me, &Method::GET) => self.me(request).await,
+            (Place::Projects, &Method::GET) => self.list(request).await,
+            (Place::Projects, &Method::POST) => self.create(request).await,
+            (Place::Project(id), &Method::GET) => self.read(request, id).await,
+            (Place::Project(id), &Method::PATCH) => self.change(request, id).await,
+            (Place::Allocations(id), &Method::POST) => self.allocate(request, id).await,
+            (Place::Billing, &Method::GET) => self.spending(request).await,
+            (Place::Entries, &Method::GET) => self.entries(request).await,
+            (Place::Credits(id), &Method::POST) => self.credit(request, id).await,
+            (place, _) => Err(Problem::method_not_allowed(place.methods()).into()),
+        }
+    }
+
+    fn services(&self) -> &Services {
+        self.gate.services()
+    }
+
+    async fn authenticate(&self, request: &Request, scope: &str) -> Result<Caller, Refusal> {
+        let Ok(scope) = Scope::parse(scope) else { unreachable!("two words and a colon are a scope") };
+        Ok(self.gate.authenticate(request.method(), request.headers(), &scope).await?)
+    }
+}
+
+/// One of this function's places, with the id in its path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place<'p> {
+    Me,
+    Projects,
+    Project(&'p str),
+    Allocations(&'p str),
+    Billing,
+    Entries,
+    Credits(&'p str),
+}
+
+impl<'p> Place<'p> {
+    fn of(path: &'p str) -> Option<Self> {
+        let segments: Vec<&str> = path.strip_prefix("/v1/")?.split('/').collect();
+        Some(match *segments.as_slice() {
+            ["me"] => Self::Me,
+            ["projects"] => Self::Projects,
+            ["projects", id] if !id.is_empty() => Self::Project(id),
+            ["projects", id, "allocations"] if !id.is_empty() => Self::Allocations(id),
+            ["billing"] => Self::Billing,
+            ["billing", "entries"] => Self::Entries,
+            ["accounts", id, "credits"] if !id.is_empty() => Self::Credits(id),
+            _ => return None,
+        })
+    }
+
+    fn methods(self) -> &'static str {
+        match self {
+            Self::Me | Self::Billing | Self::Entries => "GET",
+            Self::Projects => "GET, POST",
+            Self::Project(_) => "GET, PATCH",
+            Self::Allocations(_) | Self::Credits(_) => "POST",
+        }
+    }
+}
+
+/// Refuses keys what only the account's owner may do, whatever scopes they hold.
+fn require_session(caller: &Caller) -> Result<(), Problem> {
+    match caller.key() {
+        None => Ok(()),
+        Some(_) => Err(Problem::new(403, "session_required", "Only the signed-in owner can do this; a key cannot.")),
+    }
+}
+
+/// Money that stays where it is, as a problem.
+fn declined(declined: Declined) -> Problem {
+    match declined {
+        Declined::Insufficient { available } => {
+            let detail = "The account's wallet has not so much that is allocated to no project.";
+            Problem::new(402, "insufficient_credits", detail)
+                .with_member("limit_source", "account")
+                .with_member("available_usd", dollars(available))
+        }
+        Declined::Granted { available } => {
+            let detail = "The project has not so much that is neither spent nor granted to its keys.";
+            Problem::new(409, "allocation_exceeded", detail).with_member("available_usd", dollars(available))
+        }
+        Declined::TooMuch => Problem::new(409, "balance_exceeded", "A wallet holds at most one billion dollars."),
+    }
+}
+
+const PROJECTS_READ: &str = "projects:read";
+const PROJECTS_WRITE: &str = "projects:write";
+const BILLING_READ: &str = "billing:read";
+
+#[cfg(test)]
+mod tests;
