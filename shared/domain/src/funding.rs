@@ -166,8 +166,8 @@ impl Wallet {
             Some(Ok(bucket)) => Some(bucket),
             None => None,
         };
-        let tokens =
-            bucket.map(|(bucket, left)| TokenSlice { index: bucket.window.index, count: self.share(&bucket, left) });
+        let tokens = bucket
+            .map(|(bucket, left)| TokenSlice { index: bucket.window.index, count: self.share(child, &bucket, left) });
         let grant = Grant { amount: self.slice(purse, need), tokens, seq };
         let bucket = bucket.map(|(bucket, _)| bucket);
         let stale = bucket.map(|bucket| self.stale(bucket.window)).unwrap_or_default();
@@ -178,9 +178,10 @@ impl Wallet {
         self.tokens.keys().copied().filter(|index| *index < window.previous().index).take(MAX_STALE).collect()
     }
 
-    /// The money to grant: nothing where none is lacking.
+    /// The money to grant: where only tokens are lacking, what would soon be lacking as well.
     fn slice(&self, purse: &Purse, need: &Need) -> MicroUsd {
-        if need.shortage == MicroUsd::ZERO {
+        let few = need.cost.micro_usd().saturating_mul(MAX_SLICE_REQUESTS / 2);
+        if need.shortage == MicroUsd::ZERO && purse.balance.micro_usd() >= few {
             return MicroUsd::ZERO;
         }
         let live = self.children.values().filter(|child| child.last.seq < CLOSED).count().max(1);
@@ -211,17 +212,27 @@ impl Wallet {
         }
     }
 
-    /// The tokens to grant: half of an equal share among the cells that took some in this window.
-    fn share(&self, bucket: &TokenBucket, left: u64) -> u64 {
+    /// The tokens to grant: few to a cell that has taken none lately, then twice as many each time it comes back within
+    /// the window, so that one which stops leaves no more unused than it used; never more than half of an equal share
+    /// of what is left among the cells that took some in this window.
+    fn share(&self, child: &CellId, bucket: &TokenBucket, left: u64) -> u64 {
         let index = bucket.window.index;
+        let first = u64::from(bucket.rate.quota.capacity()) / FIRST_SLICE_PART;
+        let wanted = match self.find(child).and_then(|child| child.last.tokens) {
+            Some(last) if last.index == index => last.count.saturating_mul(2),
+            Some(last) if last.index + 1 == index => last.count,
+            _ => first,
+        };
         let takes_part = |child: &&Child| child.last.tokens.is_some_and(|tokens| tokens.index == index);
         let taking = u64::try_from(self.children.values().filter(takes_part).count()).unwrap_or(u64::MAX / 2).max(1);
-        (left / (2 * taking)).clamp(1, MAX_SLICE_REQUESTS)
+        wanted.max(first).min(left / (2 * taking)).clamp(1, MAX_SLICE_REQUESTS)
     }
 }
 
 /// A slice is good for at most this many requests.
 const MAX_SLICE_REQUESTS: u64 = 100;
+/// A cell that has taken no tokens lately gets this part of a full bucket.
+const FIRST_SLICE_PART: u64 = 64;
 /// One write removes at most this many: the rest goes with the next.
 const MAX_STALE: usize = 24;
 

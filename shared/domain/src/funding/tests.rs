@@ -85,13 +85,30 @@ fn slice(funding: Funding) -> Option<(u64, Opening)> {
     }
 }
 
+/// The wallet after this cell took so many tokens in that window.
+fn taken(mut wallet: Wallet, digit: u8, index: u64, count: u64) -> Wallet {
+    let last = Grant { tokens: Some(TokenSlice { index, count }), ..granted(0, 1).last };
+    wallet.children.insert(child(digit), Child { last, returned: 0 });
+    wallet
+}
+
 #[test]
-fn tokens_shrink_with_what_is_left_and_never_exceed_it() {
+fn tokens_grow_with_demand_and_never_exceed_half_of_what_is_left() {
+    let fund = |wallet: Wallet| slice(wallet.fund(&child(1), &purse(0, 1, None), &token(7))).map(|(count, _)| count);
+    assert_eq!(fund(rated(640, 0, &[])), Some(10));
+    assert_eq!(fund(taken(rated(640, 0, &[(7, 600)]), 1, 7, 10)), Some(20));
+    assert_eq!(fund(taken(rated(640, 0, &[(7, 30)]), 1, 7, 20)), Some(15));
+    assert_eq!(fund(taken(rated(640, 0, &[]), 1, 6, 40)), Some(40));
+    assert_eq!(fund(taken(rated(640, 0, &[]), 1, 5, 40)), Some(10));
+    assert_eq!(fund(taken(rated(640, 0, &[(7, 600)]), 1, 7, 80)), Some(100));
+    assert_eq!(fund(rated(10, 4, &[])), Some(1));
+}
+
+#[test]
+fn a_rate_that_is_used_up_says_until_when() {
     let fund = |tokens: &[(u64, i64)]| rated(10, 4, tokens).fund(&child(1), &purse(0, 0, None), &token(7));
-    assert_eq!(slice(fund(&[])), Some((7, Opening::Full)));
-    assert_eq!(slice(fund(&[(7, 6)])), Some((3, Opening::Full)));
-    assert_eq!(slice(fund(&[(7, 1)])), Some((1, Opening::Full)));
-    assert_eq!(slice(fund(&[(6, 2)])), Some((6, Opening::Carried { limit: 10 })));
+    assert_eq!(slice(fund(&[(7, 6)])), Some((1, Opening::Full)));
+    assert_eq!(slice(fund(&[(6, 2)])), Some((1, Opening::Carried { limit: 10 })));
     let Funding::Debit(debit) = fund(&[(4, 0), (5, 9), (6, 2)]) else { panic!("debit") };
     assert_eq!(debit.stale, [4, 5]);
     let Funding::Exhausted(exhausted) = fund(&[(6, 2), (7, 0)]) else { panic!("exhausted") };
@@ -101,11 +118,7 @@ fn tokens_shrink_with_what_is_left_and_never_exceed_it() {
 
 #[test]
 fn cells_that_take_part_in_a_window_share_its_tokens() {
-    let mut wallet = rated(100, 0, &[(7, 60)]);
-    for digit in 2..5 {
-        let last = Grant { tokens: Some(TokenSlice { index: 7, count: 1 }), ..granted(0, 1).last };
-        wallet.children.insert(child(digit), Child { last, returned: 0 });
-    }
+    let wallet = (2..5).fold(rated(1_000, 0, &[(7, 60)]), |wallet, digit| taken(wallet, digit, 7, 1));
     assert_eq!(slice(wallet.fund(&child(1), &purse(0, 0, None), &token(7))), Some((10, Opening::Full)));
 }
 
@@ -115,4 +128,16 @@ fn a_cell_learns_that_the_rate_has_changed() {
     let fund = |wallet: Wallet| wallet.fund(&child(1), &purse(0, 0, None), &minute);
     assert_eq!(fund(rated(1, 0, &[])), Funding::Outdated(Some(WindowLength::Second)));
     assert_eq!(fund(wallet(0, None)), Funding::Outdated(None));
+}
+
+#[test]
+fn money_that_will_soon_be_lacking_comes_with_the_tokens() {
+    let amount = |balance| {
+        let purse = Purse { balance: usd(balance), ..purse(0, 0, None) };
+        match rated(100, 0, &[]).fund(&child(1), &purse, &token(7)) {
+            Funding::Debit(debit) => debit.grant.amount,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!((amount(499), amount(500)), (usd(500), usd(0)));
 }
