@@ -132,13 +132,24 @@ impl Bundle {
 
     /// The same before the empty table at the end of `link`.
     pub async fn with_service_behind(link: Link, text: &str) -> (Self, Caller) {
+        let (bundle, session) = Self::with_operator_behind(link, text).await;
+        let (_, service) = bundle.key(&session, json!({"name": "service", "scopes": ["gate:check"]})).await;
+        (bundle, service)
+    }
+
+    /// A bundle under the default policy whose operator is a wallet of its own, signed in.
+    pub async fn with_operator() -> (Self, Session) {
+        let link = Link::before_new_table().await.unwrap_or_else(|error| panic!("link: {error}"));
+        Self::with_operator_behind(link, Policy::DEFAULT_TEXT).await
+    }
+
+    async fn with_operator_behind(link: Link, text: &str) -> (Self, Session) {
         let folder = TempDir::new().unwrap_or_else(|error| panic!("folder: {error}"));
         let operator = Wallet::open(&folder.path().join("operator.hex")).unwrap_or_else(|error| panic!("{error}"));
         let operators = format!("operators: [\"{}\"]", operator.address());
         let bundle = Self::behind(link, &text.replace("operators: []", &operators), None).await;
         let session = bundle.login(&Arc::new(operator)).await;
-        let (_, service) = bundle.key(&session, json!({"name": "service", "scopes": ["gate:check"]})).await;
-        (bundle, service)
+        (bundle, session)
     }
 
     /// Reports what a call came to.

@@ -1,6 +1,7 @@
 //! The bodies of project management and of moving money, as callers write them.
 
 use faregate_domain::{
+    delegation::Bound,
     ledger::{MAX_CREDIT, Reference},
     limit::{InvalidQuota, QuotaPolicy, Rate},
     money::MicroUsd,
@@ -57,7 +58,7 @@ pub(crate) struct Wish {
     pub(crate) name: Option<String>,
     pub(crate) gallery_mode: Option<GalleryMode>,
     /// The rate that it is to have, or that it is to have none.
-    pub(crate) rate: Option<Option<Rate>>,
+    pub(crate) rate: Option<Bound<Rate>>,
 }
 
 impl CreateBody {
@@ -76,7 +77,11 @@ impl ChangeBody {
         Ok(Wish {
             name: self.name.map(input::name).transpose()?,
             gallery_mode: self.gallery_mode.as_deref().map(mode).transpose()?,
-            rate: self.limits.map(|limits| limits.0.map(|limits| limits.0.rate()).transpose()).transpose()?,
+            rate: self
+                .limits
+                .map(|limits| limits.0.map(|limits| limits.0.rate()).transpose())
+                .transpose()?
+                .map(Bound::from),
         })
     }
 }

@@ -45,10 +45,9 @@ impl App {
 fn amendment(wish: &Wish, state: &ProjectState, now: Timestamp) -> ProjectAmendment {
     let ProjectState { project, wallet } = state;
     let gallery_mode = wish.gallery_mode.filter(|mode| *mode != project.gallery_mode);
-    let rate = wish
-        .rate
-        .filter(|rate| *rate != wallet.rate)
-        .map(|new| RateChange { new, shift: wallet.rate.map(|old| RateShift::of(wallet, old, new, now)) });
+    let rate = wish.rate.map(|rate| rate.find().copied()).filter(|new| *new != wallet.rate);
+    let shift = |new| wallet.rate.map(|old| RateShift::of(wallet, old, new, now));
+    let rate = rate.map(|new| RateChange { new, shift: shift(new) });
     let is_changed = gallery_mode.is_some() || rate.is_some();
     ProjectAmendment {
         name: wish.name.clone().filter(|name| *name != project.name),

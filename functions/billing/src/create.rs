@@ -52,7 +52,7 @@ impl App {
             gallery_mode: wish.gallery_mode.unwrap_or(GalleryMode::Isolated),
             created_at: Timestamp::from_epoch_s(now.epoch_s()),
         };
-        let rate = wish.rate.flatten();
+        let rate = wish.rate.and_then(|rate| rate.find().copied());
         let state = ProjectState { project, wallet: Wallet { rate, ..Wallet::default() } };
         let text = serde_json::to_string(&Data { data: ProjectView::of(&state) })?;
         let record = match ticket {

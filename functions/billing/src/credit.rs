@@ -62,8 +62,9 @@ impl App {
         let store = &self.services().store;
         let before = store.find_account_wallet(account).await?.ok_or_else(Problem::not_found)?;
         let (amount, reference) = input::json::<CreditBody>(request)?.credit()?;
+        let wanted = Wanted { account, amount, reference: &reference };
         if let Some(known) = store.find_credited(&reference).await? {
-            return self.repeat(account, amount, &reference, &known, ticket, now).await;
+            return self.repeat(&wanted, &known, ticket, now).await;
         }
         let after = credited(before, amount).map_err(declined)?;
         let new =
@@ -88,7 +89,7 @@ impl App {
                 tracing::info!(%account, entry = %entry.id, "account credited");
                 answer(201, text).map(Some)
             }
-            Deposited::Known(known) => self.repeat(account, amount, &reference, &known, ticket, now).await,
+            Deposited::Known(known) => self.repeat(&wanted, &known, ticket, now).await,
             Deposited::Recorded | Deposited::Outdated => Ok(None),
         }
     }
@@ -96,18 +97,16 @@ impl App {
     /// The answer to a reference that was credited before: the first one, if it is the same credit.
     async fn repeat(
         &self,
-        account: &AccountId,
-        amount: MicroUsd,
-        reference: &Reference,
+        wanted: &Wanted<'_>,
         known: &Credited,
         ticket: Option<&Ticket>,
         now: Timestamp,
     ) -> Result<Option<Response<Body>>, Refusal> {
-        if known.account != *account || known.amount != amount {
+        if known.account != *wanted.account || known.amount != wanted.amount {
             let detail = "This reference was credited to another account, or with another amount.";
             return Err(Problem::new(409, "reference_reused", detail).into());
         }
-        let text = text(known, reference)?;
+        let text = text(known, wanted.reference)?;
         if let Some(ticket) = ticket {
             let record = self.gate.record(ticket, &text, now).await?;
             if !self.services().store.insert_record(&record, now).await? {
@@ -116,6 +115,13 @@ impl App {
         }
         answer(201, text).map(Some)
     }
+}
+
+/// What an operator asks for.
+struct Wanted<'w> {
+    account: &'w AccountId,
+    amount: MicroUsd,
+    reference: &'w Reference,
 }
 
 #[derive(Serialize)]

@@ -7,7 +7,9 @@
     reason = "what does not work in a test fails the test"
 )]
 
+mod billing;
 mod cap;
+mod credits;
 mod differential;
 mod engines;
 mod faults;
@@ -21,6 +23,8 @@ mod malformed;
 mod money;
 mod movements;
 mod program;
+mod projects;
+mod rates;
 mod refusals;
 mod secrecy;
 mod settle;

@@ -2,14 +2,14 @@
 
 use faregate_domain::{
     cell::CellId,
-    funding::TokenSlice,
-    limit::QuotaPolicy,
+    funding::{Debit, Grant, TokenBucket, TokenSlice},
+    limit::{Opening, QuotaPolicy},
     project::{Carry, RateShift, Settings},
     window::{Window, WindowLength},
 };
 
 use super::*;
-use crate::{Account, account::tests::table_with_account};
+use crate::{Account, WalletOutcome, account::tests::table_with_account};
 
 fn project(digit: u8) -> Project {
     Project {
@@ -103,6 +103,27 @@ async fn what_a_window_counted_is_shifted_or_forgotten_with_its_rate() {
     assert_eq!(wallet(&store, &account).await.tokens, [(7, -1)].into());
     assert!(set_rate(&store, &account, 3, change(None, 7, Carry::Forgotten(vec![6, 7]))).await);
     assert!(wallet(&store, &account).await.tokens.is_empty());
+}
+
+#[tokio::test]
+async fn a_window_before_the_running_one_gives_no_tokens_after_a_change() {
+    let (store, account) = table_with_account().await;
+    let minute = WindowLength::Minute;
+    let old = RateChange { new: Some(rate(5, minute)), shift: None };
+    assert!(set_rate(&store, &account, 0, old).await);
+    let window = Window { length: minute, index: 7 };
+    let shift = Some(RateShift { window, tokens: Carry::Unopened });
+    assert!(set_rate(&store, &account, 1, RateChange { new: Some(rate(4, minute)), shift }).await);
+    // An instance whose clock is behind.
+    let debit = |window: Window| Debit {
+        grant: Grant { amount: MicroUsd::ZERO, tokens: Some(TokenSlice { index: window.index, count: 1 }), seq: 1 },
+        bucket: Some(TokenBucket { window, rate: rate(4, minute), opening: Opening::Full }),
+        stale: Vec::new(),
+    };
+    let cell = CellId::Session(account.id.clone());
+    let send = async |window| store.debit_wallet(&account.default_project, &cell, &debit(window)).await.unwrap();
+    assert!(matches!(send(window.previous()).await, WalletOutcome::Refused(_)));
+    assert!(matches!(send(window).await, WalletOutcome::Applied(_)));
 }
 
 #[tokio::test]
