@@ -328,7 +328,7 @@ fn summary(reply: &Reply) -> String {
     if reply.is_success() {
         return "200".to_owned();
     }
-    let kind = reply.body.split_once("#").and_then(|(_, rest)| rest.split('"').next());
+    let kind = reply.body.split_once('#').and_then(|(_, rest)| rest.split('"').next());
     format!("{} {}", reply.status, kind.unwrap_or_default())
 }
 

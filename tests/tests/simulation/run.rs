@@ -209,7 +209,9 @@ impl Run {
                     std::mem::take(&mut self.running).into_iter().partition(|task| task.instance == instance);
                 self.running = alive;
                 let dead: Vec<Running> = dead;
-                dead.iter().for_each(|running| running.task.abort());
+                for running in &dead {
+                    running.task.abort();
+                }
                 self.world.restart(instance, &mut self.dice);
             }
             Event::Jump(jump) => self.world.jump(jump, &mut self.dice),
