@@ -56,6 +56,8 @@ pub struct Wallet {
     pub highest: BTreeMap<WindowLength, u64>,
     /// How often what the project's cells repeat of it was changed; see [`crate::project::Settings`].
     pub version: u64,
+    /// Which of those changes began to count the rate anew: tokens that were granted before are none of this count.
+    pub counting_since: u64,
     /// The cells that ever received a grant.
     pub children: BTreeMap<CellId, Child>,
 }

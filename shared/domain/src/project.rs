@@ -52,6 +52,8 @@ pub struct Settings {
     pub window: Option<WindowLength>,
     /// Which change of the project they come from: a cell never goes back to an earlier one. 0 before the first.
     pub version: u64,
+    /// Which change began the count of the rate: only cells that have followed it hold tokens of that count.
+    pub counting_since: u64,
 }
 
 /// What becomes of the window that is running when a project's rate is changed.
@@ -74,6 +76,14 @@ pub enum Carry {
     /// Its length is not the new rate's: what these windows counted is forgotten, so that nothing of it is there should
     /// the length ever come back.
     Forgotten(Vec<u64>),
+}
+
+impl Carry {
+    /// Whether the window's count goes on.
+    #[must_use]
+    pub fn goes_on(&self) -> bool {
+        !matches!(self, Self::Forgotten(_))
+    }
 }
 
 impl RateShift {

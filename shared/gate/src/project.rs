@@ -26,6 +26,7 @@ impl ProjectState {
             gallery: self.project.gallery_mode.gallery(account, &self.project.id),
             window: self.wallet.rate.map(|rate| rate.window),
             version: self.wallet.version,
+            counting_since: self.wallet.counting_since,
         }
     }
 }

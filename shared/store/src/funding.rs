@@ -4,7 +4,8 @@
 //! av al            available, allocated in all        gs ga rr     cell → last grant, what it was, last return received
 //! tl tb tc tw      the project's rate: sustained, burst, capacity, window (s)
 //! m<k> w wt ws     tokens left in a window, highest window
-//! sv               how often what the cells repeat of the project was changed; absent = never
+//! sv sc            how often what the cells repeat of the project was changed, and which change began to count the
+//!                  rate anew; absent = never
 //! ```
 //! What a grant was is `amount`, or `amount window tokens`.
 
@@ -195,6 +196,7 @@ pub(crate) fn parse_wallet(item: &Item) -> Result<Wallet, StoreError> {
         MicroUsd::new(amount).map_err(|_| malformed(name))
     };
     let rate = parse_rate(item)?;
+    let change = |name: &str| item.get(name).map_or(Some(0), parse_number).ok_or_else(|| malformed(name));
     let mut tokens = BTreeMap::new();
     for (name, value) in item {
         if let Some(Ok(index)) = name.strip_prefix('m').map(str::parse::<u64>) {
@@ -207,7 +209,8 @@ pub(crate) fn parse_wallet(item: &Item) -> Result<Wallet, StoreError> {
         rate,
         tokens,
         highest: highest(item)?,
-        version: item.get("sv").map_or(Some(0), parse_number).ok_or_else(|| malformed("sv"))?,
+        version: change("sv")?,
+        counting_since: change("sc")?,
         children: children(item)?,
     })
 }

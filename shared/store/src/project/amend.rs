@@ -106,6 +106,9 @@ fn wallet_write(id: &ProjectId, change: &SettingsChange) -> Write {
         if let Some(shift) = &rate.shift {
             shift_tokens(&mut builder, shift);
         }
+        if !rate.shift.as_ref().is_some_and(|shift| shift.tokens.goes_on()) {
+            builder.set("sc = :version");
+        }
     }
     builder.build(id.to_string(), WALLET)
 }

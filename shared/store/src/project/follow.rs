@@ -27,8 +27,9 @@ pub enum Followed {
 
 impl Store {
     /// Has a cell repeat its project's settings, unless it repeats these or later ones already, and takes the tokens of
-    /// the project's rate out of it: `returned` goes back to the wallet in the same moment, and must be all that the cell
-    /// holds for that window; tokens of the other windows, `forgotten`, are given up.
+    /// the project's rate out of it: `returned` goes back to the wallet in the same moment, must be all that the cell
+    /// holds for that window, and must belong to the wallet's present count; tokens of the other windows, `forgotten`, are
+    /// given up.
     ///
     /// # Errors
     /// [`StoreError`] when DynamoDB gave no answer; sending the same again changes nothing more.
@@ -83,6 +84,10 @@ fn following(id: &CellId, settings: &Settings, returned: Option<TokenSlice>, for
         builder.number(":held", tokens.count);
         builder.remove("#p");
         builder.require("#p = :held");
+        if settings.counting_since > 0 {
+            builder.number(":since", settings.counting_since);
+            builder.require("pv >= :since");
+        }
     }
     for (number, index) in forgotten.iter().enumerate() {
         let placeholder = format!("#x{number}");

@@ -51,7 +51,7 @@ async fn set(store: &Store, partition: &str, sort: &str, name: &str, value: i64)
 }
 
 fn settings(version: u64, window: Option<WindowLength>) -> Settings {
-    Settings { gallery: format!("gallery {version}"), window, version }
+    Settings { gallery: format!("gallery {version}"), window, version, counting_since: 0 }
 }
 
 #[tokio::test]
@@ -81,7 +81,7 @@ async fn a_change_from_settings_that_no_longer_hold_is_refused() {
     assert!(set_rate(&store, &account, 1, change(6)).await);
     assert!(set_rate(&store, &account, 2, RateChange { new: None, shift: None }).await);
     let wallet = wallet(&store, &account).await;
-    assert_eq!((wallet.rate, wallet.version), (None, 3));
+    assert_eq!((wallet.rate, wallet.version, wallet.counting_since), (None, 3, 3));
     assert_eq!(wallet.available.micro_usd(), 5_000_000);
 }
 
@@ -100,7 +100,8 @@ async fn what_a_window_counted_is_shifted_or_forgotten_with_its_rate() {
     assert!(!set_rate(&store, &account, 2, change(Some(rate(2, minute)), 7, Carry::Unopened)).await);
     assert!(!set_rate(&store, &account, 2, change(Some(rate(2, minute)), 6, Carry::Shifted(-4))).await);
     assert!(set_rate(&store, &account, 2, change(Some(rate(2, minute)), 7, Carry::Shifted(-4))).await);
-    assert_eq!(wallet(&store, &account).await.tokens, [(7, -1)].into());
+    let shifted = wallet(&store, &account).await;
+    assert_eq!((shifted.tokens, shifted.version, shifted.counting_since), ([(7, -1)].into(), 3, 1));
     assert!(set_rate(&store, &account, 3, change(None, 7, Carry::Forgotten(vec![6, 7]))).await);
     assert!(wallet(&store, &account).await.tokens.is_empty());
 }
@@ -166,6 +167,10 @@ async fn tokens_go_back_to_the_wallet_in_the_moment_that_they_leave_the_cell() {
         assert_eq!(follow(version, count, index).await, Followed::Outdated, "{version} {count} {index}");
     }
     assert_eq!(store.find_cell(&id).await.unwrap().unwrap().counters.tokens, [(6, 9), (7, 4)].into());
+    // A count that began after whatever this cell has followed.
+    let renewed = Settings { counting_since: 1, ..settings(1, Some(WindowLength::Minute)) };
+    let tokens = TokenSlice { index: 7, count: 4 };
+    assert_eq!(store.follow_project(&id, &renewed, Some((project, tokens)), &[]).await.unwrap(), Followed::Outdated);
     for _ in 0..2 {
         assert_eq!(follow(1, 4, 7).await, Followed::InForce);
         assert_eq!(wallet(&store, &account).await.tokens, [(7, 3)].into());
