@@ -49,6 +49,14 @@ machete:
 pure:
     .ci/run pure
 
+# Histories of many instances, each from a seed: `FAREGATE_SEED=123 just simulate 1` for one of them.
+simulate seeds="10000":
+    FAREGATE_SEEDS={{ seeds }} .ci/run simulation
+
+# Takes each guard out of the store's writes in turn, and sees that a history goes wrong without it.
+sabotage seeds="40":
+    FAREGATE_GUARDS=all FAREGATE_SEEDS={{ seeds }} cargo test --package faregate-tests --test simulation a_guard -- --nocapture
+
 # Every fuzz target for a while.
 fuzz-smoke seconds="20":
     FUZZ_SECONDS={{ seconds }} .ci/run fuzz

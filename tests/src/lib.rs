@@ -5,9 +5,11 @@
 mod bundle;
 mod call;
 mod capacity;
+pub mod engine;
 mod functions;
 mod knock;
 mod link;
+pub mod wire;
 
 pub use bundle::Bundle;
 pub use call::Answer;

@@ -40,6 +40,13 @@ impl Counters {
         starts.fold(now, Timestamp::max)
     }
 
+    /// Whether nothing can be written into a window any more, once a write has been made in `minute`: an instance whose
+    /// clock is behind would open it anew where its counter is gone.
+    fn is_closed(&self, window: Window, minute: Minute) -> bool {
+        let is_left_behind = self.highest.get(&window.length).is_some_and(|highest| *highest > window.index);
+        is_left_behind || window.start().minute() < minute
+    }
+
     /// What can be removed at `now`: windows that no later request reads, and slots idle for ten minutes.
     ///
     /// An idle slot may go because its window has passed: a late duplicate is then refused by the window itself. The
@@ -50,7 +57,7 @@ impl Counters {
         let idle_before = idle_before(minute);
         let minutes =
             self.minutes.keys().filter(|window| window.0 + 2 <= minute.0).map(|window| Stale::Minute(*window));
-        let routes = self.routes.keys().filter(|(_, window)| window.has_passed(now));
+        let routes = self.routes.keys().filter(|(_, window)| window.has_passed(now) && self.is_closed(*window, minute));
         let routes = routes.map(|(class, window)| Stale::Route(class.clone(), *window));
         let running = project_window.map(|length| Window::at(now, length).index);
         let tokens = self.tokens.keys().filter(|index| running.is_none_or(|running| **index + 2 <= running));

@@ -34,6 +34,8 @@ struct Seen {
     cell: Option<Cell>,
     /// Refusals in a row.
     refusals: u32,
+    /// When the request began that was shown this state.
+    shown_at: Timestamp,
     /// When the table was last asked, or somebody went to ask it.
     asked_at: Timestamp,
     /// Who was refused last, and why.
@@ -74,7 +76,8 @@ impl Memory {
 
     /// Remembers the state that an admission left.
     pub(crate) fn admitted(&self, id: &CellId, cell: Option<&Cell>) {
-        let seen = Seen { cell: cell.cloned(), refusals: 0, asked_at: Timestamp::from_epoch_ms(0), last: None };
+        let never = Timestamp::from_epoch_ms(0);
+        let seen = Seen { cell: cell.cloned(), refusals: 0, shown_at: never, asked_at: never, last: None };
         insert(&mut self.lock().cells, id.clone(), seen);
     }
 
@@ -84,7 +87,7 @@ impl Memory {
         let in_a_row = inner.cells.get(&attempt.cell).filter(|seen| !seen.is_over(now, BELIEVED_MS));
         let refusals = in_a_row.map_or(0, |seen| seen.refusals).saturating_add(1);
         let last = Refused { proof: attempt.proof.clone(), cost: attempt.cost, denial: denial.clone() };
-        let seen = Seen { cell: cell.cloned(), refusals, asked_at: now, last: Some(last) };
+        let seen = Seen { cell: cell.cloned(), refusals, shown_at: now, asked_at: now, last: Some(last) };
         insert(&mut inner.cells, attempt.cell.clone(), seen);
     }
 
@@ -100,6 +103,9 @@ impl Memory {
             Denial::RateLimitedConcurrent(_) => CONCURRENT_MS,
             _ => BELIEVED_MS,
         };
+        if seen.is_outdated(attempt.now, believed_ms) {
+            return None;
+        }
         if seen.is_over(attempt.now, believed_ms) {
             seen.asked_at = attempt.now;
             return None;
@@ -127,6 +133,11 @@ impl Seen {
             Ok(Next::Fund { exhausted: None, .. }) => last.unfunded(attempt),
             Ok(Next::Applied | Next::Again(_)) => None,
         }
+    }
+
+    /// Whether the state is too old to refuse anybody by, even while somebody is on the way to see a newer one.
+    fn is_outdated(&self, now: Timestamp, believed_ms: u64) -> bool {
+        now.epoch_ms() >= self.shown_at.epoch_ms().saturating_add(2 * believed_ms)
     }
 
     fn is_over(&self, now: Timestamp, believed_ms: u64) -> bool {

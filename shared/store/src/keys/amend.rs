@@ -163,6 +163,8 @@ fn change_limits(builder: &mut Builder, limits: &LimitsChange) {
     }
     builder.number(":minute", limits.shift.minute.0);
     builder.require("NOT w > :minute");
+    // Whoever is behind must not go on in a minute that these tokens were not taken from.
+    builder.set("w = :minute");
     builder.name("#m", minute_attribute(limits.shift.minute));
     match limits.shift.tokens {
         // Relative, so that it is right however many requests are admitted meanwhile.
