@@ -20,6 +20,7 @@ mod leases;
 mod lifecycle;
 mod limits;
 mod malformed;
+mod management;
 mod money;
 mod movements;
 mod program;

@@ -86,6 +86,17 @@ async fn a_transfer_that_is_sent_again_moves_once() {
 }
 
 #[tokio::test]
+async fn an_account_that_has_as_much_as_before_does_not_vouch_for_its_project() {
+    let (store, account) = table_with_account().await;
+    let before = balances(&store, &account).await;
+    // Something was taken back and spent on another project meanwhile.
+    let stale = Balances { allocated: before.allocated.plus(usd(1)), ..before };
+    let back = entry(1, EntryKind::Return, 1);
+    assert_eq!(transfer(&store, &account, Movement::Return(usd(1)), stale, &back).await, Transferred::Outdated);
+    assert_eq!(balances(&store, &account).await, before);
+}
+
+#[tokio::test]
 async fn money_that_was_granted_meanwhile_cannot_go_back() {
     let (store, account) = table_with_account().await;
     let before = balances(&store, &account).await;
