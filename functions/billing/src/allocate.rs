@@ -54,16 +54,17 @@ impl App {
     ) -> Result<Option<Response<Body>>, Refusal> {
         let state = self.find(caller, id).await?;
         let movement = input::json::<AllocationBody>(request)?.amount_usd.0;
-        let account = self.services().store.find_account_wallet(&caller.account).await?;
+        let wallet = self.services().store.find_account_wallet(&caller.account).await?;
+        let wallet = wallet.ok_or(Failure::Missing { item: "account's wallet" })?;
         let before = Balances {
-            account: account.ok_or(Failure::Missing { item: "account's wallet" })?,
+            account: wallet.available,
             allocated: state.wallet.allocated,
             available: state.wallet.available,
         };
         let after = before.after(movement).map_err(declined)?;
         let project = state.project.id;
         let entry = Entry {
-            id: EntryId::at(now, &mut entropy::fill),
+            id: EntryId::numbered(wallet.entries + 1, &mut entropy::fill),
             kind: movement.kind(),
             amount: movement.amount(),
             project: Some(project.clone()),
@@ -83,11 +84,19 @@ impl App {
             Some(ticket) => Some(self.gate.record(ticket, &text, now).await?),
             None => None,
         };
-        let (account, record) = (&caller.account, record.as_ref());
-        let transfer = Transfer { account, project: &project, movement, before, after, entry: &entry, record };
+        let transfer = Transfer {
+            account: &caller.account,
+            project: &project,
+            movement,
+            entries: wallet.entries,
+            before,
+            after,
+            entry: &entry,
+            record: record.as_ref(),
+        };
         match self.services().store.transfer(&transfer).await? {
             Transferred::Moved => {
-                tracing::info!(%account, %project, entry = %entry.id, "money moved");
+                tracing::info!(account = %caller.account, %project, entry = %entry.id, "money moved");
                 answer(201, text).map(Some)
             }
             Transferred::Recorded | Transferred::Outdated => Ok(None),

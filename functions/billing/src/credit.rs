@@ -66,9 +66,14 @@ impl App {
         if let Some(known) = store.find_credited(&reference).await? {
             return self.repeat(&wanted, &known, ticket, now).await;
         }
-        let after = credited(before, amount).map_err(declined)?;
-        let new =
-            Credited { account: account.clone(), amount, entry: EntryId::at(now, &mut entropy::fill), after, at: now };
+        let after = credited(before.available, amount).map_err(declined)?;
+        let new = Credited {
+            account: account.clone(),
+            amount,
+            entry: EntryId::numbered(before.entries + 1, &mut entropy::fill),
+            after,
+            at: now,
+        };
         let text = text(&new, &reference)?;
         let record = match ticket {
             Some(ticket) => Some(self.gate.record(ticket, &text, now).await?),

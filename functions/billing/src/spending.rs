@@ -25,7 +25,7 @@ impl App {
             Some(_) => None,
             None => {
                 let wallet = self.services().store.find_account_wallet(&caller.account).await?;
-                Some(wallet.ok_or(Failure::Missing { item: "account's wallet" })?)
+                Some(wallet.ok_or(Failure::Missing { item: "account's wallet" })?.available)
             }
         };
         let (allocated, available) = self.allocated(&caller, project).await?;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{base62, time::Timestamp};
+use crate::base62;
 
 macro_rules! identifier {
     ($(#[$doc:meta])* $name:ident, $prefix:literal, $length:literal) => {
@@ -70,7 +70,7 @@ identifier!(
     KeyId, "key_", 16
 );
 identifier!(
-    /// An entry of an account's ledger: made by [`EntryId::at`], its ids sort by time.
+    /// An entry of an account's ledger: made by [`EntryId::numbered`], its ids sort as the entries were made.
     EntryId, "ent_", 22
 );
 identifier!(
@@ -79,26 +79,24 @@ identifier!(
 );
 
 impl EntryId {
-    /// A fresh identifier that sorts after those of earlier milliseconds: 9 digits of time, then 77 random bits.
+    /// A fresh identifier of an account's entry of that number: 9 digits, so that ids sort as the entries were made, then
+    /// 77 random bits.
     #[must_use]
-    pub fn at(now: Timestamp, fill: &mut dyn FnMut(&mut [u8])) -> Self {
-        Self(format!("{}{}", Self::time_digits(now), base62::random(Self::LENGTH - TIME_DIGITS, fill)))
+    pub fn numbered(number: u64, fill: &mut dyn FnMut(&mut [u8])) -> Self {
+        let random = base62::random(Self::LENGTH - NUMBER_DIGITS, fill);
+        Self(format!("{}{random}", base62::fixed_width(number.into(), NUMBER_DIGITS)))
     }
 
-    /// The identifiers of an account's first two entries, in that order: always the same ones.
+    /// The identifiers of an account's entries 1 and 2: always the same ones.
     #[must_use]
-    pub fn first_two(account: &AccountId, at: Timestamp) -> [Self; 2] {
-        let named = &account.suffix()[..Self::LENGTH - TIME_DIGITS - 1];
-        ["0", "1"].map(|place| Self(format!("{}{named}{place}", Self::time_digits(at))))
-    }
-
-    fn time_digits(at: Timestamp) -> String {
-        base62::fixed_width(at.epoch_ms().into(), TIME_DIGITS)
+    pub fn first_two(account: &AccountId) -> [Self; 2] {
+        let named = &account.suffix()[..Self::LENGTH - NUMBER_DIGITS];
+        [1, 2].map(|number| Self(format!("{}{named}", base62::fixed_width(number, NUMBER_DIGITS))))
     }
 }
 
-/// Base62 digits that hold every instant in milliseconds.
-const TIME_DIGITS: usize = 9;
+/// Base62 digits of an entry's number.
+const NUMBER_DIGITS: usize = 9;
 
 /// A text that is not an identifier of the expected kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -116,18 +114,17 @@ mod tests {
     }
 
     #[test]
-    fn entries_sort_by_time() {
-        let mut last = EntryId::at(Timestamp::from_epoch_ms(0), &mut |pool| pool.fill(61));
-        for instant in [Timestamp::from_epoch_ms(1), Timestamp::from_epoch_s(1_760_000_000), Timestamp::MAX] {
-            let id = EntryId::at(instant, &mut |pool| pool.fill(0));
+    fn entries_sort_as_they_were_made() {
+        let account = AccountId::mint(&mut |pool| pool.fill(7));
+        let [first, mut last] = EntryId::first_two(&account);
+        assert!(first < last);
+        assert_eq!(EntryId::parse(&first.to_string()), Ok(first));
+        for number in [3, 61, 62, 100_000, u64::from(u32::MAX)] {
+            let id = EntryId::numbered(number, &mut |pool| pool.fill(0));
             assert_eq!(EntryId::parse(&id.to_string()), Ok(id.clone()));
             assert!(last < id, "{last} {id}");
-            last = id;
+            last = EntryId::numbered(number, &mut |pool| pool.fill(61));
         }
-        let account = AccountId::mint(&mut |pool| pool.fill(7));
-        let [first, second] = EntryId::first_two(&account, Timestamp::MAX);
-        assert!(first < second);
-        assert_eq!(EntryId::parse(&second.to_string()), Ok(second));
     }
 
     #[test]

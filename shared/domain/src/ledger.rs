@@ -63,6 +63,15 @@ impl fmt::Display for Movement {
     }
 }
 
+/// An account's wallet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AccountWallet {
+    /// What is allocated to no project.
+    pub available: MicroUsd,
+    /// Entries written so far: every movement writes one more.
+    pub entries: u64,
+}
+
 /// What an account and one of its projects have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Balances {
@@ -170,7 +179,7 @@ impl EntryKind {
 /// One movement of an account's money, written with it and never changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// Its id; ids sort by time.
+    /// Its id; ids sort as the entries were made.
     pub id: EntryId,
     /// What it is about.
     pub kind: EntryKind,
@@ -191,7 +200,7 @@ impl Entry {
         if credit == MicroUsd::ZERO {
             return Vec::new();
         }
-        let [first, second] = EntryId::first_two(account, at);
+        let [first, second] = EntryId::first_two(account);
         let entry = |id, kind, project| Self { id, kind, amount: credit, project, reference: None, at };
         vec![entry(first, EntryKind::SignUp, None), entry(second, EntryKind::Allocation, Some(project.clone()))]
     }

@@ -136,7 +136,7 @@ fn account_items(account: &Account, credit: MicroUsd, session_cell: &Cell) -> Ve
                 ("at", created_at),
             ],
         ),
-        account_wallet_item(&account.id),
+        account_wallet_item(&account.id, entries.len()),
         project_item(&account.id, &project),
         wallet_item(&account.default_project, &account.id, credit),
         cell_item(&CellId::Session(account.id.clone()), session_cell),

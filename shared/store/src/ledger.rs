@@ -1,7 +1,7 @@
 //! An account's wallet and the entries of what was moved: each movement and its entry are one transaction.
 //!
 //! ```text
-//! pk acc_<id>        sk wallet      av what is allocated to no project
+//! pk acc_<id>        sk wallet      av what is allocated to no project · ne entries so far
 //! pk acc_<id>        sk ent_<id>    kd kind · am amount · prj project · rf reference · at (epoch ms)
 //! pk ref_<sha-256>   sk reference   acc account · am amount · ent entry · av the wallet afterwards · at (epoch ms)
 //! ```
@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
 use faregate_domain::{
     id::{AccountId, EntryId, ProjectId},
-    ledger::{Balances, Entry, EntryKind, Movement, Reference},
+    ledger::{AccountWallet, Balances, Entry, EntryKind, Movement, Reference},
     money::MicroUsd,
     time::Timestamp,
 };
@@ -36,6 +36,8 @@ pub struct Transfer<'t> {
     pub project: &'t ProjectId,
     /// What is moved.
     pub movement: Movement,
+    /// Entries that the account had.
+    pub entries: u64,
     /// The balances that it was computed from. The project's own may have changed since: it must only be enough.
     pub before: Balances,
     /// The balances that it leaves.
@@ -53,8 +55,8 @@ pub struct Deposit<'d> {
     pub account: &'d AccountId,
     /// What it refers to, which was never credited before.
     pub reference: &'d Reference,
-    /// What the wallet held.
-    pub before: MicroUsd,
+    /// What the wallet was like.
+    pub before: AccountWallet,
     /// What it holds afterwards.
     pub after: MicroUsd,
     /// Its entry, which names the amount.
@@ -103,13 +105,17 @@ pub struct Credited {
 }
 
 impl Store {
-    /// What an account's wallet holds; `None` where there is no such account.
+    /// An account's wallet; `None` where there is no such account.
     ///
     /// # Errors
     /// [`StoreError`] when DynamoDB gave no answer.
-    pub async fn find_account_wallet(&self, account: &AccountId) -> Result<Option<MicroUsd>, StoreError> {
-        let item = self.find(&account.to_string(), WALLET).await?;
-        item.map(|item| money(&item, "account's wallet", "av")).transpose()
+    pub async fn find_account_wallet(&self, account: &AccountId) -> Result<Option<AccountWallet>, StoreError> {
+        let kind = "account's wallet";
+        let read = |item: Item| {
+            let entries = item.get("ne").and_then(parse_number).ok_or_else(|| StoreError::malformed(kind, "ne"))?;
+            Ok(AccountWallet { available: money(&item, kind, "av")?, entries })
+        };
+        self.find(&account.to_string(), WALLET).await?.map(read).transpose()
     }
 
     /// Moves money between an account and one of its projects, all or nothing.
@@ -118,10 +124,11 @@ impl Store {
     /// [`StoreError`] when DynamoDB gave no answer: the money may have been moved. Sending the same transfer, with the
     /// same entry, again moves it once.
     pub async fn transfer(&self, transfer: &Transfer<'_>) -> Result<Transferred, StoreError> {
-        let Transfer { account, before, after, entry, .. } = *transfer;
+        let Transfer { account, entries, before, after, entry, .. } = *transfer;
+        let wallet = AccountWallet { available: before.account, entries };
         let mut items = vec![
             self.put_entry(account, entry)?,
-            self.part(&account_write(account, before.account, after.account))?,
+            self.part(&account_write(account, wallet, after.account))?,
             self.part(&project_write(transfer))?,
         ];
         if let Some(record) = transfer.record {
@@ -191,12 +198,17 @@ impl Store {
     }
 }
 
-fn account_write(account: &AccountId, before: MicroUsd, after: MicroUsd) -> Write {
+/// Leaves one entry more; nobody else may have written one since the wallet was read.
+fn account_write(account: &AccountId, before: AccountWallet, after: MicroUsd) -> Write {
     let mut builder = Builder::default();
-    builder.number(":before", before.micro_usd());
+    builder.number(":before", before.available.micro_usd());
     builder.number(":after", after.micro_usd());
+    builder.number(":entries", before.entries);
+    builder.number(":next", before.entries + 1);
     builder.set("av = :after");
+    builder.set("ne = :next");
     builder.require("av = :before");
+    builder.require("ne = :entries");
     builder.build(account.to_string(), WALLET)
 }
 
@@ -218,11 +230,12 @@ fn project_write(transfer: &Transfer<'_>) -> Write {
 }
 
 /// The item of a new account's wallet, which is empty.
-pub(crate) fn account_wallet_item(account: &AccountId) -> Item {
+pub(crate) fn account_wallet_item(account: &AccountId, entries: usize) -> Item {
     HashMap::from([
         ("pk".to_owned(), AttributeValue::S(account.to_string())),
         ("sk".to_owned(), AttributeValue::S(WALLET.to_owned())),
         ("av".to_owned(), AttributeValue::N("0".to_owned())),
+        ("ne".to_owned(), AttributeValue::N(entries.to_string())),
     ])
 }
 

@@ -4,7 +4,7 @@ use faregate_domain::{
     cell::CellId,
     funding::TokenSlice,
     id::{AccountId, EntryId, ProjectId},
-    ledger::{Balances, Entry, EntryKind, Movement, Reference},
+    ledger::{AccountWallet, Balances, Entry, EntryKind, Movement, Reference},
     limit::{QuotaPolicy, Rate},
     money::MicroUsd,
     project::{Carry, GalleryMode, RateShift, Settings},
@@ -112,7 +112,7 @@ async fn make(store: &Store, account: &AccountId, now: Timestamp) {
 
 async fn pay(store: &Store, account: &AccountId, project: &ProjectId, now: Timestamp) {
     let entry = |digit, kind| Entry {
-        id: EntryId::at(now, &mut |pool| pool.fill(digit)),
+        id: EntryId::numbered(9, &mut |pool| pool.fill(digit)),
         kind,
         amount: usd(3),
         project: None,
@@ -122,13 +122,20 @@ async fn pay(store: &Store, account: &AccountId, project: &ProjectId, now: Times
     for (digit, movement) in [(1, Movement::Return(usd(3))), (2, Movement::Allocate(usd(3)))] {
         let wallet = store.find_wallet(project).await.unwrap().unwrap();
         let own = store.find_account_wallet(account).await.unwrap().unwrap();
-        let before = Balances { account: own, allocated: wallet.allocated, available: wallet.available };
+        let before = Balances { account: own.available, allocated: wallet.allocated, available: wallet.available };
         let (after, entry) = (before.after(movement).unwrap(), entry(digit, movement.kind()));
-        let transfer = Transfer { account, project, movement, before, after, entry: &entry, record: None };
+        let transfer =
+            Transfer { account, project, movement, entries: own.entries, before, after, entry: &entry, record: None };
         assert_eq!(store.transfer(&transfer).await.unwrap(), Transferred::Moved);
     }
     let (reference, entry) = (Reference::parse("r").unwrap(), entry(3, EntryKind::Credit));
-    let deposit =
-        Deposit { account, reference: &reference, before: usd(0), after: usd(3), entry: &entry, record: None };
+    let deposit = Deposit {
+        account,
+        reference: &reference,
+        before: AccountWallet::default(),
+        after: usd(3),
+        entry: &entry,
+        record: None,
+    };
     store.deposit(&deposit).await.unwrap();
 }

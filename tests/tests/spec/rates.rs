@@ -115,7 +115,8 @@ async fn a_changed_limit_counts_what_the_window_has_admitted() {
 
 #[tokio::test]
 async fn another_length_and_back_again_leaves_no_surplus() {
-    for between in [json!({"per_second": 2}), json!({"per_10_seconds": 10}), json!(null)] {
+    let others = [json!({"per_second": 2}), json!({"per_10_seconds": 10}), json!(null)];
+    for (number, between) in others.iter().chain(&others).enumerate() {
         let (bundle, session, id, keys) = keys(2).await;
         // So many that each key holds tokens ahead of its requests.
         set(&bundle, &session, &id, json!({"per_minute": 640})).await;
@@ -123,7 +124,8 @@ async fn another_length_and_back_again_leaves_no_surplus() {
             assert_eq!(bundle.knock(key, "GET", "/demo/free").await.status, 200);
         }
         set(&bundle, &session, &id, between.clone()).await;
-        for key in &keys {
+        // Whether the keys are used in between or not.
+        for key in keys.iter().take(if number < others.len() { 2 } else { 0 }) {
             assert_eq!(bundle.knock(key, "GET", "/demo/free").await.status, 200, "{between}");
         }
         set(&bundle, &session, &id, json!({"per_minute": 40})).await;

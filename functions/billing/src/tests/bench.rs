@@ -125,7 +125,7 @@ impl Bench {
         let project = store.find_wallet(&person.project).await.unwrap().unwrap();
         assert_eq!(project.available, project.allocated);
         let entries = store.find_entries(&person.account, None, 100).await.unwrap();
-        (own.micro_usd(), project.available.micro_usd(), entries.len())
+        (own.available.micro_usd(), project.available.micro_usd(), entries.len())
     }
 }
 
