@@ -3,7 +3,7 @@
 use faregate_layer::credential;
 
 use crate::{
-    answer::{self, Answer},
+    answer::Answer,
     call::Call,
     client::{BaseUrl, Client},
     outcome::Context,
@@ -14,7 +14,7 @@ mod upstream;
 
 /// Where admitted calls go.
 pub(crate) enum Integration {
-    /// The built-in echo under `/demo/`.
+    /// The built-in echo: answers whatever the policy admits.
     Echo,
     /// An HTTP API.
     Upstream { client: Box<Client>, base: BaseUrl },
@@ -25,11 +25,7 @@ impl Integration {
     pub(crate) async fn call(&self, mut call: Call, context: &Context) -> Answer {
         credential::remove(&mut call.headers);
         match self {
-            Self::Echo if call.path.starts_with("/demo/") => echo::answer(&call, context),
-            Self::Echo => {
-                let problem = faregate_edge::problem::Problem::not_found();
-                answer::problem(&problem, &call.request_id)
-            }
+            Self::Echo => echo::answer(&call, context),
             Self::Upstream { client, base } => upstream::forward(client, base, &call, context).await,
         }
     }
