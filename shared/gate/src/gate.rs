@@ -4,7 +4,7 @@ use faregate_domain::{
     attempt::{Attempt, permit},
     credential::Credential,
     denial::Denial,
-    policy::{Method, Policy, Refusals, RequestPath, Route},
+    policy::{Method, Policy, Refusals, RequestPath, Route, Sessions},
     standing::Standing,
     time::Timestamp,
 };
@@ -71,6 +71,7 @@ impl Gate {
     async fn identify(&self, request: &Request, now: Timestamp) -> Result<Result<Claim, Denial>, GateError> {
         let policy = &self.services.config.policy;
         match Credential::parse(request.header_pairs(), policy.credential_headers()) {
+            Ok(Credential::Token(_)) if policy.sessions() == Sessions::Refused => Ok(Err(Denial::MissingCredentials)),
             Ok(credential) => self.claim(&credential, now).await,
             Err(denial) => Ok(Err(denial)),
         }
