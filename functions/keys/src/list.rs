@@ -4,7 +4,7 @@ use faregate_domain::id::KeyId;
 use faregate_edge::page;
 use faregate_gate::{
     Caller,
-    management::{Failure, Page, Refusal, answer},
+    management::{Failure, Refusal, answer},
 };
 use faregate_store::KeyDescription;
 use lambda_http::{Body, Request, Response};
@@ -26,7 +26,7 @@ impl App {
             data.push(KeyView::of(description, cell, now));
         }
         let next_cursor = next.map(|id| page::cursor_of(id.suffix()));
-        answer(200, serde_json::to_string(&Page { data, next_cursor })?)
+        answer(200, self.page_text(data, next_cursor)?)
     }
 
     /// Up to `limit` keys after `after` that the caller may know of, and the id to go on after.

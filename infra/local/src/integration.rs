@@ -1,5 +1,6 @@
 //! What is behind the gate: an upstream API, or an echo for trying things out.
 
+use faregate_edge::problem::Problem;
 use faregate_layer::credential;
 
 use crate::{
@@ -22,10 +23,13 @@ pub(crate) enum Integration {
 
 impl Integration {
     /// Hands an admitted call on, without its credential, and brings the answer back.
-    pub(crate) async fn call(&self, mut call: Call, context: &Context) -> Answer {
+    ///
+    /// # Errors
+    /// 502 and 504 for an upstream that does not answer.
+    pub(crate) async fn call(&self, mut call: Call, context: &Context) -> Result<Answer, Problem> {
         credential::remove(&mut call.headers);
         match self {
-            Self::Echo => echo::answer(&call, context),
+            Self::Echo => Ok(echo::answer(&call, context)),
             Self::Upstream { client, base } => upstream::forward(client, base, &call, context).await,
         }
     }

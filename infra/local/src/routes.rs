@@ -1,5 +1,7 @@
 //! Which paths belong to the gateway itself, to a function, or to the API behind the gate.
 
+use faregate_domain::policy::Management;
+
 use crate::invoke::Function;
 
 /// The management routes of all functions.
@@ -7,13 +9,14 @@ use crate::invoke::Function;
 pub(crate) struct Routes(Vec<Route>);
 
 impl Routes {
-    /// Collects what each function says that it serves, `(METHOD, /path/{parameter})`.
-    pub(crate) fn new(served: &[(Function, &[(&str, &'static str)])]) -> Self {
-        let entries = |(function, routes): &(Function, &[(&str, &'static str)])| {
-            let function = *function;
-            routes.iter().map(move |(_, template)| Route { template, function }).collect::<Vec<_>>()
-        };
-        Self(served.iter().flat_map(entries).collect())
+    /// Collects what each function says that it serves, `(METHOD, /path/{parameter})`, keys where the policy has them.
+    pub(crate) fn new(served: &[(Function, &[(&str, &str)])], management: &Management) -> Self {
+        let mut entries = Vec::new();
+        for (function, routes) in served {
+            let place = |template: &str| place(*function, template, management);
+            entries.extend(routes.iter().map(|(_, template)| Route { template: place(template), function: *function }));
+        }
+        Self(entries)
     }
 
     /// Where a path belongs. The method plays no part: a function answers 405 on its own paths.
@@ -27,7 +30,8 @@ impl Routes {
         let matching = self.0.iter().filter_map(|route| Some((route, route.parameters(path)?)));
         match matching.min_by_key(|(_, parameters)| parameters.len()) {
             Some((route, parameters)) => {
-                Place::Function { function: route.function, template: route.template, parameters }
+                let template = route.template.clone();
+                Place::Function { function: route.function, template, parameters }
             }
             None => Place::Gate,
         }
@@ -45,7 +49,7 @@ pub(crate) enum Place {
     Function {
         function: Function,
         /// The path's template, which API Gateway calls the resource.
-        template: &'static str,
+        template: String,
         /// The path's parameters by name, percent escapes left as they are.
         parameters: Vec<(String, String)>,
     },
@@ -55,7 +59,7 @@ pub(crate) enum Place {
 
 #[derive(Debug)]
 struct Route {
-    template: &'static str,
+    template: String,
     function: Function,
 }
 
@@ -75,28 +79,54 @@ impl Route {
     }
 }
 
+/// Where the policy has a path of a function.
+fn place(function: Function, template: &str, management: &Management) -> String {
+    match function {
+        Function::Keys => management.placed(template),
+        _ => template.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use faregate_domain::policy::Policy;
+
     use super::*;
 
     fn routes() -> Routes {
-        Routes::new(&[
-            (Function::Nonce, &[("GET", "/auth/nonce/{address}")]),
-            (Function::Keys, &[("GET", "/v1/api-keys/{id}"), ("DELETE", "/v1/api-keys/self")]),
-        ])
+        routes_under(&Management::default())
+    }
+
+    fn routes_under(management: &Management) -> Routes {
+        let keys = &[("GET", "/v1/api-keys/{id}"), ("DELETE", "/v1/api-keys/self")];
+        let served: &[(Function, &[(&str, &str)])] =
+            &[(Function::Nonce, &[("GET", "/auth/nonce/{address}")]), (Function::Keys, keys)];
+        Routes::new(served, management)
+    }
+
+    #[test]
+    fn keys_are_where_the_policy_has_them() {
+        let text = format!("{}management: {{ keys: /api/keys }}\n", Policy::DEFAULT_TEXT);
+        let routes = routes_under(Policy::parse(&text).unwrap().management());
+        let template = "/api/keys/self".to_owned();
+        let own = Place::Function { function: Function::Keys, template, parameters: Vec::new() };
+        assert_eq!(routes.find("/api/keys/self"), own);
+        assert_eq!(routes.find("/v1/api-keys/self"), Place::Gate);
+        assert!(matches!(routes.find("/auth/nonce/0x1"), Place::Function { function: Function::Nonce, .. }));
     }
 
     #[test]
     fn a_path_belongs_to_the_function_that_names_it_best() {
         let template = |path: &str| match routes().find(path) {
             Place::Function { template, .. } => template,
-            _ => "",
+            _ => String::new(),
         };
         assert_eq!(template("/v1/api-keys/key_1"), "/v1/api-keys/{id}");
         assert_eq!(template("/v1/api-keys/self"), "/v1/api-keys/self");
         let place = routes().find("/auth/nonce/0xa%20");
         let parameters = vec![("address".to_owned(), "0xa%20".to_owned())];
-        assert_eq!(place, Place::Function { function: Function::Nonce, template: "/auth/nonce/{address}", parameters });
+        let template = "/auth/nonce/{address}".to_owned();
+        assert_eq!(place, Place::Function { function: Function::Nonce, template, parameters });
     }
 
     #[test]

@@ -60,7 +60,9 @@ pub async fn start_at(options: Options, clock: Clock) -> Result<Running, StartEr
         Some(base) => Functions::Remote(Remote::new(client::connect().map_err(StartError::Tls)?, base.clone())),
         None => bundle::functions(&services)?,
     };
-    let gateway = Arc::new(Gateway { functions, routes: bundle::routes(), integration, clock });
+    let routes = bundle::routes(config.policy.management());
+    let dialect = config.policy.dialect().clone();
+    let gateway = Arc::new(Gateway { functions, routes, integration, dialect, clock });
     let (stop, stopped) = oneshot::channel::<()>();
     let served = server::serve(listener, Arc::clone(&gateway), async {
         // A sender that is gone stops the server as well.

@@ -89,10 +89,19 @@ impl Policy {
         self.environments.iter().find(|environment| environment.prefix == prefix)
     }
 
-    /// The headers in which a credential may stand.
+    /// The headers in which a credential may stand at the gate.
     #[must_use]
     pub fn credential_headers(&self) -> &[CredentialHeader] {
         &self.credential_headers
+    }
+
+    /// The headers in which a credential may stand where keys and accounts are managed: the access token is handed out as
+    /// a bearer token, so it is always taken as one.
+    #[must_use]
+    pub fn management_headers(&self) -> Vec<CredentialHeader> {
+        let is_listed = self.credential_headers.contains(&CredentialHeader::Authorization);
+        let bearer = (!is_listed).then_some(CredentialHeader::Authorization);
+        self.credential_headers.iter().copied().chain(bearer).collect()
     }
 
     /// Whether access tokens are credentials at the gate.

@@ -18,6 +18,7 @@ pub mod request;
 pub mod services;
 pub mod session;
 pub mod settle;
+mod tally;
 mod turns;
 
 pub use caller::Caller;
@@ -25,3 +26,4 @@ pub use decision::Decision;
 pub use gate::{Gate, GateError};
 pub use request::Request;
 pub use services::{Services, StartError};
+pub use tally::Tally;

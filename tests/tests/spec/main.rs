@@ -10,6 +10,7 @@
 mod billing;
 mod cap;
 mod credits;
+mod dialect;
 mod differential;
 mod engines;
 mod faults;
@@ -21,6 +22,7 @@ mod lifecycle;
 mod limits;
 mod malformed;
 mod management;
+mod management_limits;
 mod money;
 mod movements;
 mod program;

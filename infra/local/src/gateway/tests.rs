@@ -9,7 +9,7 @@ use std::{
     },
 };
 
-use faregate_domain::time::Timestamp;
+use faregate_domain::{policy::Management, time::Timestamp};
 use http_body_util::{BodyExt, Full};
 use hyper::{Response, header::HeaderValue, service::service_fn};
 use hyper_util::rt::TokioIo;
@@ -73,9 +73,9 @@ fn greet(request: Request<hyper::body::Incoming>) -> Response<Full<Bytes>> {
 }
 
 fn gateway(functions: Functions, integration: Integration) -> Gateway {
-    let routes = Routes::new(&[(Function::Keys, &[("GET", "/v1/api-keys/{id}")])]);
+    let routes = Routes::new(&[(Function::Keys, &[("GET", "/v1/api-keys/{id}")])], &Management::default());
     let clock = Clock::standing_at(Timestamp::from_epoch_s(1_789_000_000));
-    Gateway { functions, routes, integration, clock }
+    Gateway { functions, routes, integration, dialect: Dialect::default(), clock }
 }
 
 fn authorizer(answer: Result<Value, &'static str>) -> Functions {

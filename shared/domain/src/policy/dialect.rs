@@ -47,12 +47,10 @@ impl Dialect {
         Some(self.error.as_ref()?.render(standard, others))
     }
 
-    /// The body of an answer of key management, in which `find` tells the members. `None` where the product has no form
-    /// of its own.
+    /// The product's own form of an answer of key management.
     #[must_use]
-    pub fn answer(&self, kind: KeyAnswer, find: &dyn Fn(&str) -> Json) -> Option<Json> {
-        let template = self.answers.get(&kind).or_else(|| self.answers.get(&kind.stand_in()?))?;
-        Some(template.render(find, &[]))
+    pub fn answer(&self, kind: KeyAnswer) -> Option<&Template> {
+        self.answers.get(&kind).or_else(|| self.answers.get(&kind.stand_in()?))
     }
 }
 

@@ -6,9 +6,9 @@ use serde::Deserialize;
 
 use super::dialect::Json;
 
-/// A policy: what an operator may change without a compiler.
+/// What an operator may change without a compiler.
 #[derive(Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(title = "Faregate policy"))]
 #[serde(deny_unknown_fields)]
 pub(super) struct PolicyFile {
     /// The first one is used where a key names none.

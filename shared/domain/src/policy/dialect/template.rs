@@ -26,8 +26,9 @@ impl Template {
         matches!(self.0, Node::Object(_))
     }
 
-    /// The template with `find` in place of its placeholders, `others` in place of its spread.
-    pub(crate) fn render(&self, find: &dyn Fn(&str) -> Json, others: &[(String, Json)]) -> Json {
+    /// The template with what `find` tells in place of its placeholders, and `others` in place of its spread.
+    #[must_use]
+    pub fn render(&self, find: &dyn Fn(&str) -> Json, others: &[(String, Json)]) -> Json {
         self.0.render(find, others)
     }
 }
