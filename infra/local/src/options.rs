@@ -79,6 +79,21 @@ pub enum Command {
     /// A development wallet, kept in the data folder, for those who have none; never put money on it
     #[command(subcommand)]
     Wallet(WalletCommand),
+    /// Policy files: whether one can be used, and their JSON Schema
+    #[command(subcommand)]
+    Policy(PolicyCommand),
+}
+
+/// What can be said of policy files.
+#[derive(Clone, Debug, clap::Subcommand)]
+pub enum PolicyCommand {
+    /// Say what is in a policy file, or everything that is wrong with it, as `file:line: field: what is wrong`
+    Check {
+        /// The file
+        file: PathBuf,
+    },
+    /// Print the JSON Schema of policy files, for editors
+    Schema,
 }
 
 /// What the development wallet can do.
