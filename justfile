@@ -20,6 +20,10 @@ test *filter:
 grammar:
     .ci/run grammar
 
+# The same on DynamoDB Local, for those who agree to its terms: FAREGATE_DYNAMODB_LOCAL_LICENSE=accepted.
+aws-grammar:
+    .ci/run aws_grammar
+
 # Formats the workspace and the fuzz targets.
 fmt:
     cargo fmt --all
