@@ -11,3 +11,4 @@ mod money;
 mod read;
 mod replay;
 mod revoke;
+mod rotate;

@@ -4,6 +4,7 @@ use faregate_domain::{
     amendment::used_in,
     cell::{Cell, Status},
     origin::{Allowlist, AllowlistEntry},
+    rotation::Rotation,
     row::Row,
     scope::Grant,
     time::Timestamp,
@@ -30,6 +31,8 @@ pub(crate) struct KeyView<'k> {
     status: &'static str,
     limits: LimitsView,
     #[serde(skip_serializing_if = "Option::is_none")]
+    rotation: Option<RotationView>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     usage: Option<UsageView>,
 }
 
@@ -39,6 +42,25 @@ struct LimitsView {
     burst: u32,
     per_day: u64,
     concurrent: u32,
+}
+
+/// The last rotation, and what became of the secret that it put out.
+#[derive(Serialize)]
+struct RotationView {
+    rotated_at: String,
+    /// `null` until the new secret is first used, where the grace begins then.
+    grace_ends_at: Option<String>,
+    old_secret_last_used_at: Option<String>,
+}
+
+impl From<Rotation> for RotationView {
+    fn from(rotation: Rotation) -> Self {
+        Self {
+            rotated_at: rotation.at.to_string(),
+            grace_ends_at: rotation.grace.end().map(|end| end.to_string()),
+            old_secret_last_used_at: rotation.old_used_at.map(|at| at.to_string()),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -74,6 +96,7 @@ impl<'k> KeyView<'k> {
             created_at: description.created_at.to_string(),
             status: status(cell, now),
             limits,
+            rotation: cell.secrets().and_then(|secrets| secrets.rotation).map(RotationView::from),
             usage: None,
         }
     }

@@ -22,6 +22,7 @@ pub mod origin;
 pub mod policy;
 pub mod project;
 pub mod recall;
+pub mod rotation;
 pub mod row;
 pub mod scope;
 pub mod secret;

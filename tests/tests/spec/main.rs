@@ -27,6 +27,7 @@ mod program;
 mod projects;
 mod rates;
 mod refusals;
+mod rotation;
 mod secrecy;
 mod settle;
 mod sharing;
