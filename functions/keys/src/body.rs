@@ -60,6 +60,20 @@ pub(crate) struct RotateBody {
     pub(crate) grace_from: Option<GraceFrom>,
 }
 
+/// `POST /v1/api-keys/{id}/explain`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ExplainBody {
+    pub(crate) method: String,
+    pub(crate) path: String,
+    #[serde(default, deserialize_with = "present")]
+    pub(crate) origin: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    pub(crate) ip: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    pub(crate) cost_usd: Option<Usd>,
+}
+
 /// `grace_from`
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(rename_all = "snake_case")]

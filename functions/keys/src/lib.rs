@@ -3,6 +3,7 @@
 mod body;
 mod change;
 mod create;
+mod explain;
 mod field;
 mod find;
 mod list;
@@ -26,6 +27,7 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("PATCH", "/v1/api-keys/{id}"),
     ("DELETE", "/v1/api-keys/{id}"),
     ("POST", "/v1/api-keys/{id}/rotate"),
+    ("POST", "/v1/api-keys/{id}/explain"),
 ];
 
 /// The keys function; cheap to clone.
@@ -79,7 +81,8 @@ impl App {
     async fn route_action(&self, request: &Request, id: &str, action: &str) -> Result<Response<Body>, Refusal> {
         match (action, request.method()) {
             ("rotate", &Method::POST) => self.rotate(request, id).await,
-            ("rotate", _) => Err(Problem::method_not_allowed("POST").into()),
+            ("explain", &Method::POST) => self.explain(request, id).await,
+            ("rotate" | "explain", _) => Err(Problem::method_not_allowed("POST").into()),
             _ => Err(Problem::not_found().into()),
         }
     }

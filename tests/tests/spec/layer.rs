@@ -89,8 +89,7 @@ async fn answers_warn_in_the_last_week_of_a_key_and_of_a_rotated_secret() {
         response.headers().get("x-key-expires-in").map(|value| value.to_str().unwrap().to_owned())
     };
     assert_eq!(warning(&old).await, None);
-    let rotated = bundle.post(&format!("/v1/api-keys/{id}/rotate"), &session.caller(), &json!({"grace_seconds": 60}));
-    let new = Caller::Key(rotated.await.data("key").to_owned());
+    let new = crate::rotation::rotated(&bundle, &session, &id, &json!({"grace_seconds": 60})).await;
     assert_eq!((warning(&old).await.as_deref(), warning(&new).await), (Some("60"), None));
     bundle.clock.advance_ms(1_000);
     assert_eq!((warning(&old).await.as_deref(), warning(&new).await.as_deref()), (Some("59"), Some("604800")));

@@ -12,6 +12,7 @@ mod cap;
 mod credits;
 mod differential;
 mod engines;
+mod explain;
 mod faults;
 mod flood;
 mod grammar;
