@@ -8,6 +8,7 @@ mod input;
 mod limits;
 mod lossy;
 mod money;
+mod plan;
 mod read;
 mod replay;
 mod revoke;

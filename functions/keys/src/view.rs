@@ -72,6 +72,10 @@ struct UsageView {
     reserved_usd: Usd,
     concurrent: usize,
     last_used_at: Option<String>,
+    /// The network only, of which the last request came: a /24 of IPv4, a /48 of IPv6.
+    last_used_ip: Option<String>,
+    /// The first word of its `User-Agent`, without the version.
+    last_used_agent: Option<String>,
 }
 
 impl<'k> KeyView<'k> {
@@ -115,7 +119,9 @@ impl<'k> KeyView<'k> {
             spent_usd: Usd(cell.purse.spent()),
             reserved_usd: Usd(cell.purse.reserved),
             concurrent: cell.leases.held.values().filter(|lease| !lease.is_over(now)).count(),
-            last_used_at: last_row.map(|row| row.at.to_string()),
+            last_used_at: last_row.as_ref().map(|row| row.at.to_string()),
+            last_used_ip: last_row.as_ref().and_then(Row::known_network).map(ToOwned::to_owned),
+            last_used_agent: last_row.as_ref().and_then(Row::known_agent).map(ToOwned::to_owned),
         });
         self
     }
@@ -127,7 +133,11 @@ impl<'k> KeyView<'k> {
     }
 }
 
-fn status(cell: &Cell, now: Timestamp) -> &'static str {
+/// Every word that [`status`] says.
+pub(crate) const STATUSES: [&str; 4] = ["active", "frozen", "expired", "revoked"];
+
+/// What holds of a key, in a word.
+pub(crate) fn status(cell: &Cell, now: Timestamp) -> &'static str {
     match cell.status {
         Status::Revoked => "revoked",
         _ if cell.expires_at.is_some_and(|end| end <= now) => "expired",
