@@ -102,7 +102,10 @@ async fn a_grace_from_the_first_use_begins_with_it() {
     let new = rotated(&bundle, &session, &id, &json!({"grace_seconds": 60, "grace_from": "first_use"})).await;
     bundle.clock.advance_ms(30 * 86_400_000);
     let session = bundle.login(&session.wallet).await;
-    assert_eq!((status(&bundle, &old).await, status(&other, &old).await), (200, 200));
+    let unaware = bundle.restarted();
+    for instance in [&bundle, &other, &unaware] {
+        assert_eq!(status(instance, &old).await, 200);
+    }
     assert_eq!(rotation(&bundle, &session, &id).await["grace_ends_at"], Value::Null);
 
     let end = bundle.clock.now().plus_s(60);
@@ -112,8 +115,10 @@ async fn a_grace_from_the_first_use_begins_with_it() {
     assert_eq!(rotation(&bundle, &session, &id).await["grace_ends_at"], end.to_string(), "a later use moves nothing");
     assert_eq!((status(&bundle, &old).await, status(&other, &old).await), (200, 200));
     bundle.clock.set(end);
-    assert_eq!((status(&bundle, &old).await, status(&other, &old).await), (401, 401));
-    assert_eq!((status(&bundle, &new).await, status(&other, &new).await), (200, 200));
+    // One of them last saw the key when nobody had used its new secret.
+    for instance in [&unaware, &bundle, &other] {
+        assert_eq!((status(instance, &old).await, status(instance, &new).await), (401, 200));
+    }
 }
 
 #[tokio::test]

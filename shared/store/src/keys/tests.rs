@@ -148,6 +148,10 @@ async fn another_accounts_key_is_neither_changed_nor_revoked() {
     let freeze = KeyAmendment { status: Some(Status::Frozen), ..KeyAmendment::default() };
     assert!(!store.amend_key(&other, &key_id(5), &freeze).await.unwrap());
     assert_eq!(store.revoke_key(&other, &key_id(5)).await.unwrap(), None);
+    let (before, new, now) = (secrets(&store).await, KeyHash::from_bytes([8; 32]), Timestamp::from_epoch_s(60));
+    let (id, grace) = (key_id(5), Grace::Until(now));
+    let rotation = KeyRotation { account: &other, id: &id, before: &before, new, grace, record: None, now };
+    assert_eq!(store.rotate_key(&rotation).await.unwrap(), RotationOutcome::Outdated);
     assert_eq!(store.find_cell(&CellId::Key(key_id(5))).await.unwrap(), Some(cell(5)));
 }
 
