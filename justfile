@@ -82,6 +82,10 @@ size:
 wallet:
     .ci/run wallet
 
+# A new pepper in the data folder, under a running program: docs/rotation.md.
+rotate-pepper *options:
+    cargo run --quiet -- {{ options }} secrets rotate pepper
+
 # The deployment template.
 template:
     .ci/run template

@@ -8,10 +8,13 @@ use std::{
 
 use clap::{CommandFactory, FromArgMatches, error::ErrorKind};
 
+use faregate_edge::{now::Clock, secrets::SecretName};
+
 use crate::{
     data::DataError,
     log,
-    options::{Command, Options, WalletCommand},
+    options::{Command, Options, RotatingSecret, SecretsCommand, WalletCommand},
+    secrets::{self, RotationError},
     start::{Running, StartError, start},
     wallet::Wallet,
 };
@@ -37,6 +40,7 @@ fn obey(args: impl IntoIterator<Item = OsString>) -> Result<(), Failure> {
     log::start().map_err(Failure)?;
     match options.command {
         Some(Command::Wallet(command)) => use_wallet(&options, command),
+        Some(Command::Secrets(SecretsCommand::Rotate { secret })) => rotate(&options, secret),
         None => run_gateway(&options),
     }
 }
@@ -112,6 +116,19 @@ fn use_wallet(options: &Options, command: WalletCommand) -> Result<(), Failure> 
     Ok(())
 }
 
+fn rotate(options: &Options, secret: RotatingSecret) -> Result<(), Failure> {
+    let (name, what_follows) = match secret {
+        RotatingSecret::Pepper => (SecretName::Pepper, "Each key moves to the new pepper when it is next used."),
+        RotatingSecret::Tag => (SecretName::Tag, "Keys that are made from now on carry a tag of the new secret."),
+        RotatingSecret::Signing => (SecretName::Signing, "Tokens are signed under the new key from then on."),
+        RotatingSecret::Seal => (SecretName::Seal, "Answers are sealed under the new secret from now on."),
+    };
+    secrets::rotate(&options.data.join("secrets.json"), name, Clock::system().now())?;
+    let name = name.as_str();
+    say(&format!("The {name} is rotated; a running program takes it up within five minutes. {what_follows}"));
+    Ok(())
+}
+
 /// Help and version are what was asked for; anything else is an error, of which the first line says what it is.
 fn say_or_fail(error: &clap::Error) -> Result<(), Failure> {
     let text = error.to_string();
@@ -120,7 +137,10 @@ fn say_or_fail(error: &clap::Error) -> Result<(), Failure> {
         return Ok(());
     }
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
-        return Err(Failure("wallet what? Say `faregate wallet address` or `faregate wallet sign`".into()));
+        return Err(Failure(
+            "what then? Say `faregate wallet address`, `faregate wallet sign` or `faregate secrets rotate pepper`"
+                .into(),
+        ));
     }
     let first = text.lines().next().unwrap_or_default();
     Err(Failure(format!("{}; see --help", first.trim_start_matches("error: "))))
@@ -150,6 +170,12 @@ struct Failure(String);
 
 impl From<StartError> for Failure {
     fn from(error: StartError) -> Self {
+        Self(one_line(&error.to_string()))
+    }
+}
+
+impl From<RotationError> for Failure {
+    fn from(error: RotationError) -> Self {
         Self(one_line(&error.to_string()))
     }
 }
@@ -184,6 +210,9 @@ mod tests {
             (&["--upstream", "nowhere"], "--upstream"),
             (&["wallet"], "wallet address"),
             (&["wallets"], "wallets"),
+            (&["secrets"], "secrets rotate pepper"),
+            (&["secrets", "rotate", "colour"], "colour"),
+            (&["--data", "/no/such", "secrets", "rotate", "pepper"], "/no/such"),
         ] {
             let line = failure(args);
             assert!(line.contains(wanted) && !line.contains('\n'), "{line}");

@@ -8,6 +8,7 @@ use faregate_domain::{
     lease::Lease,
     limit::Opening,
     policy::Route,
+    rotation::Secret,
     row::{Row, agent_family, network_of},
     time::Timestamp,
 };
@@ -176,6 +177,7 @@ pub(crate) fn attempt_of(request: &Request, route: &Route, claim: &Claim, now: T
     Attempt {
         cell: claim.cell.clone(),
         proof: claim.proof.clone(),
+        secret: Secret::Current,
         now,
         seq: 0,
         lane: String::new(),

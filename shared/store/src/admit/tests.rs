@@ -14,6 +14,7 @@ use faregate_domain::{
     money::MicroUsd,
     origin::Origin,
     policy::Limits,
+    rotation::Secret,
     row::Row,
     scope::{Grant as ScopeGrant, GrantSet, Scope},
     time::{Day, Minute, Timestamp},
@@ -28,6 +29,7 @@ fn attempt() -> Attempt {
     Attempt {
         cell: CellId::Key(KeyId::mint(&mut |pool| pool.fill(1))),
         proof: Proof::Key(vec![KeyHash::from_bytes([1; 32]), KeyHash::from_bytes([2; 32])]),
+        secret: Secret::Current,
         now,
         lane: "lane0001".into(),
         seq: now.epoch_ms(),
@@ -73,7 +75,7 @@ fn the_plain_form() {
     );
     assert_eq!(
         write.condition.unwrap(),
-        "h IN (:h0, :h1) AND st = :active AND NOT xp <= :now AND (contains(sc, :s0) OR contains(sc, :s1) OR \
+        "h IN (:h0, :h1) AND attribute_not_exists(gd) AND st = :active AND NOT xp <= :now AND (contains(sc, :s0) OR contains(sc, :s1) OR \
          contains(sc, :s2)) AND (attribute_not_exists(al)) AND NOT w > :k AND (#t >= :one OR \
          (attribute_not_exists(#t) AND NOT #tp < tb)) AND NOT #d >= dl AND bal >= :pay AND \
          attribute_not_exists(pw) AND NOT q.#i >= :seq"
@@ -97,6 +99,18 @@ fn the_carried_and_the_funded_form() {
         assert!(condition.contains(clause), "{clause}: {condition}");
     }
     assert!(!condition.contains("bal >="), "{condition}");
+}
+
+#[test]
+fn the_forms_of_a_rotated_key() {
+    let with = |secret| admission(&Attempt { secret, ..attempt() });
+    let first = with(Secret::Fresh { grace_seconds: 60 });
+    assert!(first.update.starts_with("SET h = :h0, gx = :gx, w"), "{}", first.update);
+    assert!(first.update.ends_with("REMOVE gd"), "{}", first.update);
+    assert!(first.condition.unwrap().starts_with("h IN (:h0, :h1) AND gd = :gd AND st"));
+    let old = with(Secret::Old);
+    assert!(old.update.starts_with("SET g = :h0, gu = :now, w"), "{}", old.update);
+    assert!(old.condition.unwrap().starts_with("g IN (:h0, :h1) AND NOT gx <= :now AND st"));
 }
 
 #[test]
@@ -146,6 +160,7 @@ fn the_largest_form_is_within_dynamodbs_bounds() {
     attempt.over = (10..18).map(|digit| (ChargeNonce::mint(&mut |pool| pool.fill(digit)), lease)).collect();
     (attempt.lease, attempt.cap) = (Some(lease), Some(10));
     attempt.project_window = Some(WindowLength::TenSeconds);
+    attempt.secret = Secret::Fresh { grace_seconds: 604_800 };
     let write = admission(&attempt);
     assert_eq!(write.lint(), Ok(()));
     assert!(write.update.contains(", #x0, #x1"), "{}", write.update);
@@ -163,7 +178,7 @@ async fn table_with(minutes: &[(Minute, i64)]) -> Store {
             gallery: "g".into(),
         },
         status: Status::Active,
-        proof: StoredProof::Key(KeyHash::from_bytes([1; 32])),
+        proof: StoredProof::Key(KeyHash::from_bytes([1; 32]).into()),
         expires_at: None,
         grants: GrantSet::new([ScopeGrant::parse("*").unwrap()]).unwrap(),
         allowlist: None,
