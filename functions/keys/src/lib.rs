@@ -17,15 +17,6 @@ use faregate_gate::{
 };
 use lambda_http::{Body, Request, Response, http::Method};
 
-/// What this function serves.
-pub const ROUTES: &[(&str, &str)] = &[
-    ("POST", "/v1/api-keys"),
-    ("GET", "/v1/api-keys"),
-    ("GET", "/v1/api-keys/{id}"),
-    ("PATCH", "/v1/api-keys/{id}"),
-    ("DELETE", "/v1/api-keys/{id}"),
-];
-
 /// The keys function; cheap to clone.
 #[derive(Clone)]
 pub struct App {
@@ -56,9 +47,10 @@ impl App {
         let id = path.strip_prefix(COLLECTION).and_then(|rest| rest.strip_prefix('/'));
         let id = id.filter(|id| !id.is_empty() && !id.contains('/')).ok_or_else(Problem::not_found)?;
         match *request.method() {
+            Method::DELETE if id == OWN => self.revoke_own(request).await,
+            _ if id == OWN => Err(Problem::method_not_allowed("DELETE").into()),
             Method::GET => self.read(request, id).await,
             Method::PATCH => self.change(request, id).await,
-            Method::DELETE if id == OWN => self.revoke_own(request).await,
             Method::DELETE => self.revoke(request, id).await,
             _ => Err(Problem::method_not_allowed("GET, PATCH, DELETE").into()),
         }
