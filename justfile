@@ -86,6 +86,14 @@ wallet:
 rotate-pepper *options:
     cargo run --quiet -- {{ options }} secrets rotate pepper
 
+# Whatever is generated from infra/openapi.yaml: the template's paths and docs/api.md.
+api:
+    FAREGATE_UPDATE=1 cargo test --package faregate --lib -- the_templates_paths the_page_in_docs
+
+# The running program against infra/openapi.yaml.
+schemathesis:
+    .ci/run schemathesis
+
 # The deployment template.
 template:
     .ci/run template

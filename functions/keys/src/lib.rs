@@ -19,17 +19,6 @@ use faregate_gate::{
 };
 use lambda_http::{Body, Request, Response, http::Method};
 
-/// What this function serves.
-pub const ROUTES: &[(&str, &str)] = &[
-    ("POST", "/v1/api-keys"),
-    ("GET", "/v1/api-keys"),
-    ("GET", "/v1/api-keys/{id}"),
-    ("PATCH", "/v1/api-keys/{id}"),
-    ("DELETE", "/v1/api-keys/{id}"),
-    ("POST", "/v1/api-keys/{id}/rotate"),
-    ("POST", "/v1/api-keys/{id}/explain"),
-];
-
 /// The keys function; cheap to clone.
 #[derive(Clone)]
 pub struct App {
@@ -70,9 +59,10 @@ impl App {
 
     async fn route_key(&self, request: &Request, id: &str) -> Result<Response<Body>, Refusal> {
         match *request.method() {
+            Method::DELETE if id == OWN => self.revoke_own(request).await,
+            _ if id == OWN => Err(Problem::method_not_allowed("DELETE").into()),
             Method::GET => self.read(request, id).await,
             Method::PATCH => self.change(request, id).await,
-            Method::DELETE if id == OWN => self.revoke_own(request).await,
             Method::DELETE => self.revoke(request, id).await,
             _ => Err(Problem::method_not_allowed("GET, PATCH, DELETE").into()),
         }

@@ -1,8 +1,7 @@
 //! The gateway: sends each request where it belongs and applies the authorizer's answer.
 
 use faregate_edge::{now::Clock, problem::Problem};
-use hyper::{Method, Request, StatusCode, body::Bytes, header::ALLOW};
-use include_dir::{Dir, include_dir};
+use hyper::{Method, Request, body::Bytes, header::ALLOW};
 
 use crate::{
     answer::{self, Answer},
@@ -12,6 +11,7 @@ use crate::{
     invoke::{Function, Functions, InvokeError},
     layer,
     outcome::Outcome,
+    pages::Pages,
     routes::{Place, Routes},
 };
 
@@ -19,6 +19,7 @@ use crate::{
 pub(crate) struct Gateway {
     pub(crate) functions: Functions,
     pub(crate) routes: Routes,
+    pub(crate) pages: Pages,
     pub(crate) integration: Integration,
     pub(crate) clock: Clock,
 }
@@ -46,8 +47,7 @@ impl Gateway {
     /// Answers a request that was read to its end.
     pub(crate) async fn answer_call(&self, call: Call) -> Answer {
         match self.routes.find(&call.path) {
-            Place::Health => own_page(&call, || Some(answer::json(&serde_json::json!({"data": {"status": "ok"}})))),
-            Place::Problem(code) => own_page(&call, || problem_page(&code)),
+            Place::Own { page, parameters } => own_page(&call, || self.pages.show(page, &parameters)),
             Place::Function { function, template, parameters } => {
                 let event = event::proxy::event(&call, template, &parameters);
                 let answered = self.functions.invoke(function, event).await;
@@ -101,13 +101,6 @@ fn own_page(call: &Call, page: impl FnOnce() -> Option<Answer>) -> Answer {
     }
     page().unwrap_or_else(|| answer::problem(&Problem::not_found(), &call.request_id))
 }
-
-fn problem_page(code: &str) -> Option<Answer> {
-    let page = PROBLEM_PAGES.get_file(format!("{code}.md"))?;
-    Some(answer::whole(StatusCode::OK, "text/markdown; charset=utf-8", page.contents()))
-}
-
-static PROBLEM_PAGES: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/../../docs/problems");
 
 #[cfg(test)]
 mod tests;

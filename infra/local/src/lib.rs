@@ -10,17 +10,23 @@ mod dynamodb;
 mod event;
 mod gateway;
 mod gateway_response;
+#[cfg(test)]
+mod generated;
 mod integration;
 mod invoke;
 mod layer;
 mod log;
 mod options;
 mod outcome;
+mod pages;
 mod program;
+mod reference;
 mod routes;
 mod secrets;
 mod server;
 mod start;
+#[cfg(test)]
+mod template;
 mod wallet;
 
 pub use client::{BaseUrl, InvalidBaseUrl};
@@ -29,5 +35,6 @@ pub use demo::Demo;
 pub use dynamodb::DynamoDbError;
 pub use options::{Command, Options, WalletCommand};
 pub use program::run;
+pub use routes::NobodyServes;
 pub use start::{Running, StartError, start, start_at};
 pub use wallet::Wallet;

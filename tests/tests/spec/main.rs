@@ -7,6 +7,7 @@
     reason = "what does not work in a test fails the test"
 )]
 
+mod access;
 mod billing;
 mod cap;
 mod credits;

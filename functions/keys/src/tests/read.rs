@@ -196,14 +196,14 @@ async fn paths_and_methods_that_are_not_served_are_named() {
     for (method, path, allow) in [
         ("PUT", "/v1/api-keys", "GET, POST"),
         ("DELETE", "/v1/api-keys", "GET, POST"),
-        ("POST", "/v1/api-keys/self", "GET, PATCH, DELETE"),
+        ("GET", "/v1/api-keys/self", "DELETE"),
         ("PUT", "/v1/api-keys/key_1", "GET, PATCH, DELETE"),
     ] {
         let answer = bench.send(method, path, &ann.token, None, &[]).await;
         assert_eq!(answer.refusal(), (405, "method_not_allowed"));
         assert_eq!(answer.headers["allow"], allow);
     }
-    for path in ["/v1/api-keys/", "/v1/api-keysx", "/v1/api-keys/a/b", "/v1", "/v1/api-keys/self"] {
+    for path in ["/v1/api-keys/", "/v1/api-keysx", "/v1/api-keys/a/b", "/v1", "/v1/api-keys/selfs"] {
         let answer = bench.send("GET", path, &ann.token, None, &[]).await;
         assert_eq!(answer.refusal(), (404, "not_found"), "{path}");
     }
