@@ -81,6 +81,8 @@ async fn the_same_request_gets_the_same_answer_secret_included() {
     let again = rotate(&bench, &ann.token, &key.id, &json!({}), Some("k")).await;
     assert_eq!((again.status, &again.text), (201, &first.text));
     assert_eq!(again.headers["cache-control"], "no-store");
+    let stored = format!("{:?}", bench.items().await);
+    assert!(!stored.contains(&Key::of(&first).text[24..46]), "it is stored nowhere");
     let other = rotate(&bench, &ann.token, &key.id, &json!({"grace_seconds": 1}), Some("k")).await;
     assert_eq!(other.refusal(), (422, "idempotency_key_reused"));
     let second = bench.key(&ann.token, &json!({"name": "m"})).await;

@@ -14,7 +14,7 @@ use faregate_domain::{
     money::MicroUsd,
     origin::Origin,
     policy::Limits,
-    rotation::Secret,
+    rotation::{Grace, KeySecrets, Secret},
     row::Row,
     scope::{Grant as ScopeGrant, GrantSet, Scope},
     time::{Day, Minute, Timestamp},
@@ -169,6 +169,12 @@ fn the_largest_form_is_within_dynamodbs_bounds() {
 /// A cell of 10 requests a minute and a burst of 4, whose minutes have these tokens left.
 async fn table_with(minutes: &[(Minute, i64)]) -> Store {
     let store = crate::fresh::table().await;
+    lay(&store, minutes, KeyHash::from_bytes([1; 32]).into()).await;
+    store
+}
+
+/// Puts that cell, with these secrets, in the place of the one before.
+async fn lay(store: &Store, minutes: &[(Minute, i64)], secrets: KeySecrets) {
     let attempt = attempt();
     let cell = Cell {
         owner: Owner {
@@ -178,7 +184,7 @@ async fn table_with(minutes: &[(Minute, i64)]) -> Store {
             gallery: "g".into(),
         },
         status: Status::Active,
-        proof: StoredProof::Key(KeyHash::from_bytes([1; 32]).into()),
+        proof: StoredProof::Key(secrets),
         expires_at: None,
         grants: GrantSet::new([ScopeGrant::parse("*").unwrap()]).unwrap(),
         allowlist: None,
@@ -200,7 +206,6 @@ async fn table_with(minutes: &[(Minute, i64)]) -> Store {
         }
     }
     store.client().put_item().table_name(store.table()).set_item(Some(item)).send().await.unwrap();
-    store
 }
 
 #[tokio::test]
@@ -238,5 +243,41 @@ async fn a_minute_opens_only_with_the_limit_that_the_item_has_now() {
         let store = table_with(&[(previous, left)]).await;
         let outcome = store.admit(&Attempt { opening, ..attempt() }).await.unwrap();
         assert!(matches!(outcome, Outcome::Refused { .. }), "{opening:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_secret_is_taken_only_in_the_form_that_the_rotation_demands_and_moves_to_the_new_pepper() {
+    let store = crate::fresh::table().await;
+    let (now, hash) = (attempt().now, |digit| KeyHash::from_bytes([digit; 32]));
+    let graces = [Grace::Until(now), Grace::Until(now.plus_s(1)), Grace::FromFirstUse { seconds: 60 }];
+    let rotated = graces.map(|grace| KeySecrets::from(hash(1)).rotated(hash(2), grace, now.minus_s(60)));
+    let first = |grace_seconds| Secret::Fresh { grace_seconds };
+    for secrets in rotated.into_iter().chain([KeySecrets::from(hash(2))]) {
+        for (digit, secret) in [1, 2, 3]
+            .into_iter()
+            .flat_map(|digit| [Secret::Current, first(60), first(61), Secret::Old].map(|secret| (digit, secret)))
+        {
+            lay(&store, &[], secrets).await;
+            let attempt = Attempt { proof: Proof::Key(vec![hash(9), hash(digit)]), secret, ..attempt() };
+            let known = secrets.find(&[hash(9), hash(digit)], now);
+            let told = format!("{secrets:?} shown {digit} as {secret:?}, known as {known:?}");
+            let Outcome::Applied(cell) = store.admit(&attempt).await.unwrap() else {
+                assert_ne!(known, Some(secret), "{told}");
+                continue;
+            };
+            assert_eq!(known, Some(secret), "{told}");
+            let mut wanted = secrets;
+            match (secret, &mut wanted.rotation) {
+                (Secret::Current, _) => wanted.current = hash(9),
+                (Secret::Fresh { .. }, Some(rotation)) => {
+                    wanted.current = hash(9);
+                    rotation.grace = Grace::Until(now.plus_s(60));
+                }
+                (Secret::Old, Some(rotation)) => (rotation.old, rotation.old_used_at) = (hash(9), Some(now)),
+                other => panic!("{other:?}"),
+            }
+            assert_eq!(cell.secrets(), Some(&wanted), "{told}");
+        }
     }
 }
