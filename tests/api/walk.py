@@ -21,16 +21,19 @@ SECONDS = os.environ.get("FAREGATE_SECONDS", "50")
 def main():
     url, binary, folder = sys.argv[1], sys.argv[2], Path(sys.argv[3])
     operator, owner = Wallet(url, binary, folder / "operator"), Wallet(url, binary, folder / "owner")
-    failed = [caller.name for caller in callers(url, operator, owner) if not holds(url, caller, owner, folder)]
+    # All of it before anything is asked: later the network may have had its nonces, and the project its money.
+    prepared = [(caller, owner.begin_charge()) for caller in callers(url, operator, owner)]
+    failed = [caller.name for caller, charge in prepared if not holds(url, caller, owner.account, charge, folder)]
     if failed:
         sys.exit(f"error: the program is not what its description says for {', '.join(failed)}; seed {SEED}")
 
 
 @dataclass
 class Caller:
-    """Who asks: how they prove it, and a second credential of the same kind, which may end."""
+    """Who asks, of whose account, how they prove it, and a second credential of the same kind, which may end."""
 
     name: str
+    wallet: "Wallet"
     scheme: str
     credential: str
     spare: str
@@ -39,25 +42,28 @@ class Caller:
 
 def callers(url, operator, owner):
     everything, service = ["admin", "admin"], [["gate:check"], ["gate:check"]]
-    yield Caller("an operator's session", "token = {{ bearer = {} }}", operator.sign_in(), operator.sign_in())
+    yield Caller("an operator's session", operator, "token = {{ bearer = {} }}", operator.sign_in(), operator.sign_in())
     cookie = "session = {{ api_key = {} }}"
-    yield Caller("a session in a cookie", cookie, owner.sign_in(), owner.sign_in(), f'headers = {{ Origin = "{url}" }}')
-    yield Caller("a key with every scope", "headerKey = {{ api_key = {} }}", *map(owner.make_key, everything))
-    yield Caller("a service key", "key = {{ bearer = {} }}", *map(operator.make_key, service))
+    origin = f'headers = {{ Origin = "{url}" }}'
+    yield Caller("a session in a cookie", owner, cookie, owner.sign_in(), owner.sign_in(), origin)
+    yield Caller("a key with every scope", owner, "headerKey = {{ api_key = {} }}", *map(owner.make_key, everything))
+    yield Caller("a service key", operator, "key = {{ bearer = {} }}", *map(operator.make_key, service))
 
 
-def holds(url, caller, owner, folder):
+def holds(url, caller, account, charge, folder):
     """Whether the program answers this caller as the description says."""
     print(f"\n-- {caller.name}, seed {SEED}", flush=True)
     auth = caller.scheme.format(json.dumps(caller.credential))
     config = folder / "schemathesis.toml"
     config.write_text(f"{caller.headers}\n{(HERE / 'schemathesis.toml').read_text()}\n[auth.openapi]\n{auth}\n")
     settings = {
+        "PYTHONDONTWRITEBYTECODE": "1",
         "FAREGATE_HOOKS": str(HERE / "hooks.py"),
         "FAREGATE_CREDENTIAL": caller.credential,
         "FAREGATE_SPARE": caller.spare,
-        "FAREGATE_CHARGE": owner.begin_charge(),
-        "FAREGATE_ACCOUNT": owner.account,
+        "FAREGATE_CHARGE": charge,
+        "FAREGATE_ACCOUNT": account,
+        "FAREGATE_PROJECT": caller.wallet.project,
     }
     # From a file, because schemathesis leaves out the operation that it has a description from.
     description = folder / "openapi.json"
@@ -75,6 +81,7 @@ class Wallet:
         self.url, self.command = url, [binary, "--data", str(folder), "wallet"]
         self.address = self.run("address", "").strip()
         self.token = self.sign_in()
+        self.project = self.ask("GET", "/v1/me", None, self.token)["default_project_id"]
 
     def sign_in(self):
         issued = self.ask("GET", f"/auth/nonce/{self.address}")

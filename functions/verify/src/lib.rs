@@ -80,7 +80,7 @@ impl App {
             "/auth/verify" => self.login(request).await,
             "/auth/logout" => self.logout(request).await,
             "/.well-known/jwks.json" => self.key_set().await,
-            "/openapi.json" => self.description(),
+            "/openapi.json" => documents::description(),
             _ => self.discovery(),
         }
     }

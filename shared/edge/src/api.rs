@@ -17,7 +17,7 @@ pub struct Api {
 }
 
 impl Api {
-    /// The description that ships with the bundle (OpenAPI 3.1, YAML).
+    /// The description that ships with the bundle, in YAML.
     pub const TEXT: &'static str = include_str!("../../../infra/openapi.yaml");
     /// Where the description has the collection of keys.
     pub const KEYS_PATH: &'static str = "/v1/api-keys";
