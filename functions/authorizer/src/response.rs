@@ -10,7 +10,10 @@
 
 use std::collections::BTreeMap;
 
-use faregate_domain::{policy::Refusals, standing::Standing};
+use faregate_domain::{
+    policy::{Dialect, Refusals},
+    standing::Standing,
+};
 use faregate_gate::{Decision, decision::Principal, refusal};
 use serde::Serialize;
 
@@ -45,11 +48,15 @@ struct Statement {
     resource: String,
 }
 
-/// The answer to `event`.
+/// The answer to `event`, a refusal in the product's dialect.
 ///
 /// # Errors
 /// [`AuthorizerError::Unauthorized`] for a 401 that API Gateway renders.
-pub(crate) fn render(decision: &Decision, event: &Event) -> Result<AuthorizerResponse, AuthorizerError> {
+pub(crate) fn render(
+    decision: &Decision,
+    event: &Event,
+    dialect: &Dialect,
+) -> Result<AuthorizerResponse, AuthorizerError> {
     let status = decision.verdict.as_ref().err().map_or(200, faregate_domain::denial::Denial::status);
     let (effect, usage_identifier_key) = match (decision.refusals, status) {
         (_, 200) | (Refusals::Backend, _) => ("Allow", Some(admitted_key(&event.stage_arn))),
@@ -65,7 +72,7 @@ pub(crate) fn render(decision: &Decision, event: &Event) -> Result<AuthorizerRes
             version: "2012-10-17",
             statement: [Statement { action: "execute-api:Invoke", effect, resource: format!("{}/*", event.stage_arn) }],
         },
-        context: context(decision, status, &event.request.request_id),
+        context: context(decision, status, &event.request.request_id, dialect),
         usage_identifier_key,
     })
 }
@@ -78,7 +85,7 @@ fn admitted_key(stage_arn: &str) -> String {
     format!("faregate-admitted-{api}")
 }
 
-fn context(decision: &Decision, status: u16, request_id: &str) -> BTreeMap<&'static str, String> {
+fn context(decision: &Decision, status: u16, request_id: &str, dialect: &Dialect) -> BTreeMap<&'static str, String> {
     let owner = decision.principal.as_ref().map(|principal| &principal.owner);
     let of_owner = |read: fn(&faregate_domain::cell::Owner) -> String| owner.map(read).unwrap_or_default();
     let tightest = decision.standing.as_ref().map(Standing::tightest);
@@ -94,8 +101,10 @@ fn context(decision: &Decision, status: u16, request_id: &str) -> BTreeMap<&'sta
     let lease = decision.verdict.as_ref().ok().and_then(|admission| admission.lease);
     BTreeMap::from([
         ("status", status.to_string()),
-        ("code", decision.verdict.as_ref().map_or_else(faregate_domain::denial::Denial::code, |_| "ok").to_owned()),
-        ("problem", problem.as_ref().map(|problem| problem.body(request_id).to_string()).unwrap_or_default()),
+        ("code", decision.verdict.as_ref().map_or_else(|denial| dialect.word(denial.code()), |_| "ok").to_owned()),
+        ("problem", problem.as_ref().map(|problem| problem.body(request_id, dialect)).unwrap_or_default()),
+        ("contentType", dialect.content_type().to_owned()),
+        ("headerNames", dialect.headers().to_string()),
         ("retryAfter", header("retry-after")),
         ("challenge", header("www-authenticate")),
         ("accountId", of_owner(|owner| owner.account.to_string())),

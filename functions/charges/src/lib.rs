@@ -10,7 +10,12 @@ use faregate_edge::{
     input::{self, Usd, present},
     problem::Problem,
 };
-use faregate_gate::{Gate, Services, refusal, settle::Settled};
+use faregate_gate::{
+    Gate, Services, Tally,
+    management::{Refusal, respond},
+    refusal,
+    settle::Settled,
+};
 use lambda_http::{Body, Request, Response, http::Method};
 use serde::{Deserialize, Serialize};
 
@@ -28,8 +33,10 @@ impl App {
     }
 
     /// Answers one request; every failure is a problem document.
-    pub async fn handle(&self, request: Request) -> Response<Body> {
-        self.route(&request).await.unwrap_or_else(|problem| problem.response(&input::request_id(&request)))
+    pub async fn handle(&self, mut request: Request) -> Response<Body> {
+        Tally::attach(&mut request);
+        let answered = self.route(&request).await.map_err(Refusal::from);
+        respond(&request, answered, self.gate.services().config.policy.dialect())
     }
 
     async fn route(&self, request: &Request) -> Result<Response<Body>, Problem> {
@@ -56,7 +63,7 @@ impl App {
     /// Only a key that was given this very scope may settle: a wildcard opens what its owner may do, not this.
     async fn authorize(&self, request: &Request) -> Result<(), Problem> {
         let Ok(scope) = Scope::parse(SERVICE_SCOPE) else { return Err(Problem::unavailable()) };
-        let caller = self.gate.authenticate(request.method(), request.headers(), &scope).await?;
+        let caller = self.gate.authenticate(request, &scope).await?;
         if caller.is_service(&scope) {
             return Ok(());
         }

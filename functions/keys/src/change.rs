@@ -7,14 +7,14 @@ use faregate_domain::{
     cell::{Cell, CellId, Status},
     delegation::{Bound, Wish},
     money::MicroUsd,
-    policy::{Limits, LimitsPatch},
+    policy::{Limits, LimitsPatch, dialect::KeyAnswer},
     recall::Recall,
     time::Timestamp,
 };
 use faregate_edge::{input, problem::Problem};
 use faregate_gate::{
     Caller,
-    management::{Data, Failure, Refusal, answer},
+    management::{Failure, Refusal, answer},
 };
 use faregate_store::{BudgetChange, KeyAmendment, KeyDescription, LimitsChange};
 use lambda_http::{Body, Request, Response};
@@ -35,7 +35,7 @@ impl App {
             if self.services().store.amend_key(&caller.account, &description.id, &amendment).await? {
                 let (description, cell) = self.find(&caller, id).await?;
                 let view = KeyView::of(&description, &cell, self.services().clock.now());
-                return answer(200, serde_json::to_string(&Data { data: view })?);
+                return answer(200, self.key_text(KeyAnswer::Key, view)?);
             }
             // Somebody else changed it, or it was in use: from its new state again.
             tokio::time::sleep(PAUSE * attempt).await;

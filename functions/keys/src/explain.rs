@@ -6,6 +6,7 @@ use faregate_domain::{
     denial::{Denial, LimitSource},
     explanation::{Explanation, Outcome, Step},
     money::MicroUsd,
+    policy::Dialect,
     standing::Level,
 };
 use faregate_edge::{
@@ -33,7 +34,12 @@ impl App {
         let question = question(body)?;
         let (description, _) = self.find(&caller, id).await?;
         let explained = self.gate.explain(&description.id, &description.project, &question, cost).await?;
-        answer(200, serde_json::to_string(&Data { data: ExplanationView::of(&explained, cost) })?)
+        answer(
+            200,
+            serde_json::to_string(&Data {
+                data: ExplanationView::of(&explained, cost, self.services().config.policy.dialect())?,
+            })?,
+        )
     }
 }
 
@@ -100,17 +106,17 @@ struct MoneyView {
 }
 
 impl ExplanationView {
-    fn of(explained: &Explained, cost: Option<MicroUsd>) -> Self {
+    fn of(explained: &Explained, cost: Option<MicroUsd>, dialect: &Dialect) -> Result<Self, serde_json::Error> {
         let Explained { explanation, route, cell, wallet } = explained;
         let refusal = explanation.refusal();
         let purse = &cell.purse;
         let cost = route.as_ref().map(|route| route.cost).or(cost).unwrap_or(MicroUsd::ZERO);
-        Self {
+        Ok(Self {
             allowed: refusal.is_none(),
             status: refusal.map_or(200, |(_, denial)| denial.status()),
             code: refusal.map_or("ok", |(_, denial)| denial.code()),
             rule: refusal.map(|(step, _)| step.as_str()),
-            problem: refusal.map(|(_, denial)| problem(denial, explanation)),
+            problem: refusal.map(|(_, denial)| problem(denial, explanation, dialect)).transpose()?,
             route: route.as_ref().map(|route| RouteView {
                 route: route.template.clone(),
                 scope: route.scope.to_string(),
@@ -128,7 +134,7 @@ impl ExplanationView {
                 project_available_usd: Usd(wallet.available),
                 grantable_usd: Usd(explanation.grantable),
             },
-        }
+        })
     }
 }
 
@@ -158,12 +164,13 @@ impl LimitView {
     }
 }
 
-fn problem(denial: &Denial, explanation: &Explanation) -> Value {
-    let mut body = refusal::problem(denial, explanation.now).body("");
+/// The body that the gate would answer with, but for the id of a request that there is none of.
+fn problem(denial: &Denial, explanation: &Explanation, dialect: &Dialect) -> Result<Value, serde_json::Error> {
+    let mut body: Value = serde_json::from_str(&refusal::problem(denial, explanation.now).body("", dialect))?;
     if let Some(members) = body.as_object_mut() {
         members.remove("request_id");
     }
-    body
+    Ok(body)
 }
 
 /// Every limit as it is now, whether or not the route asks for it.

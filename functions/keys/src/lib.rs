@@ -1,5 +1,6 @@
-//! Manages API keys: `/v1/api-keys`.
+//! Manages API keys: `/v1/api-keys`, or where the policy has them.
 
+mod answer;
 mod body;
 mod change;
 mod create;
@@ -14,7 +15,7 @@ mod view;
 use faregate_domain::scope::Scope;
 use faregate_edge::{input, problem::Problem};
 use faregate_gate::{
-    Caller, Gate, Services,
+    Caller, Gate, Services, Tally,
     management::{Refusal, respond},
 };
 use lambda_http::{Body, Request, Response, http::Method};
@@ -33,20 +34,22 @@ impl App {
     }
 
     /// Answers one request; every failure is a problem document.
-    pub async fn handle(&self, request: Request) -> Response<Body> {
-        respond(&request, self.route(&request).await)
+    pub async fn handle(&self, mut request: Request) -> Response<Body> {
+        Tally::attach(&mut request);
+        respond(&request, self.route(&request).await, self.services().config.policy.dialect())
     }
 
     async fn route(&self, request: &Request) -> Result<Response<Body>, Refusal> {
         let path = input::path(request);
-        if path == COLLECTION {
+        let id = path.strip_prefix(self.services().config.policy.management().keys());
+        if id == Some("") {
             return match *request.method() {
                 Method::GET => self.list(request).await,
                 Method::POST => self.create(request).await,
                 _ => Err(Problem::method_not_allowed("GET, POST").into()),
             };
         }
-        let below = path.strip_prefix(COLLECTION).and_then(|rest| rest.strip_prefix('/')).unwrap_or_default();
+        let below = id.and_then(|rest| rest.strip_prefix('/')).unwrap_or_default();
         let (id, action) = below.split_once('/').map_or((below, None), |(id, action)| (id, Some(action)));
         if id.is_empty() {
             return Err(Problem::not_found().into());
@@ -83,11 +86,10 @@ impl App {
 
     async fn authenticate(&self, request: &Request) -> Result<Caller, Refusal> {
         let Ok(scope) = Scope::parse(REQUIRED_SCOPE) else { unreachable!("two words and a colon are a scope") };
-        Ok(self.gate.authenticate(request.method(), request.headers(), &scope).await?)
+        Ok(self.gate.authenticate(request, &scope).await?)
     }
 }
 
-const COLLECTION: &str = "/v1/api-keys";
 const OWN: &str = "self";
 const REQUIRED_SCOPE: &str = "keys:manage";
 

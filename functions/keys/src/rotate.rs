@@ -4,26 +4,27 @@ use faregate_domain::{
     cell::{Cell, CellId, Status, StoredProof},
     delegation::Wish,
     key::ApiKey,
+    policy::dialect::KeyAnswer,
     rotation::{Grace, KeySecrets},
     time::Timestamp,
 };
 use faregate_edge::{entropy, input, problem::Problem, secrets::SecretName};
 use faregate_gate::{
     Caller,
-    management::{Data, Failure, Refusal, answer},
+    management::{Failure, Refusal, answer},
     replay::Ticket,
 };
 use faregate_store::{KeyDescription, KeyRotation, RotationOutcome};
 use lambda_http::{Body, Request, Response};
 
-use crate::{App, COLLECTION, body::RotateBody, change, field, find::authority, view::KeyView};
+use crate::{App, body::RotateBody, change, field, find::authority, view::KeyView};
 
 impl App {
     /// Puts a new secret in force; the answer shows it, and a repeated request gets that answer again.
     pub(crate) async fn rotate(&self, request: &Request, id: &str) -> Result<Response<Body>, Refusal> {
         let now = self.services().clock.now();
         let caller = self.authenticate(request).await?;
-        let ticket = Ticket::of(request, &caller.id, &format!("POST {COLLECTION}/{id}/rotate"))?;
+        let ticket = Ticket::of(request, &caller.id, &format!("POST /v1/api-keys/{id}/rotate"))?;
         for _ in 0..MAX_ATTEMPTS {
             if let Some(ticket) = &ticket
                 && let Some(first) = self.gate.replay(ticket, now).await?
@@ -75,7 +76,7 @@ impl App {
         let new = key.hash(&pepper.current);
         let after = Cell { proof: StoredProof::Key(before.rotated(new, grace, now)), ..cell.clone() };
         let view = KeyView::of(description, &after, now).with_key(key.reveal());
-        let text = serde_json::to_string(&Data { data: view })?;
+        let text = self.key_text(KeyAnswer::Rotated, view)?;
         let record = match ticket {
             Some(ticket) => Some(self.gate.record(ticket, &text, now).await?),
             None => None,

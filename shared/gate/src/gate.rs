@@ -5,7 +5,6 @@ use faregate_domain::{
     credential::Credential,
     denial::Denial,
     policy::{Method, Policy, Refusals, RequestPath, Route},
-    standing::Standing,
     time::Timestamp,
 };
 use faregate_edge::{secrets::SecretsError, token::Issuance};
@@ -88,23 +87,15 @@ impl Gate {
         } else {
             self.refuse_environment(attempt_of(request, route, &claim, now), &claim).await?
         };
+        let (standing, is_known) = (passed.standing(), passed.is_known());
         let Passed { attempt, verdict, cell } = passed;
-        let standing = cell.as_ref().map(|cell| Standing::of(cell, attempt.now, attempt.route.as_ref()));
-        let principal = cell.as_ref().map(|cell| Principal::of(&attempt.cell, cell));
+        let principal = cell.as_ref().filter(|_| is_known).map(|cell| Principal::of(&attempt.cell, cell));
         let verdict = match (verdict, &cell) {
             (Ok(()), Some(cell)) => Ok(attempt.admitted(cell)),
             (Ok(()), None) => return Err(GateError::Contended),
             (Err(denial), _) => Err(denial),
         };
-        // Somebody who failed to prove who they are learns nothing of the cell.
-        let is_known = !matches!(verdict, Err(Denial::InvalidApiKey | Denial::InvalidToken));
-        Ok(Decision {
-            now,
-            refusals: route.refusals,
-            verdict,
-            principal: principal.filter(|_| is_known),
-            standing: standing.filter(|_| is_known),
-        })
+        Ok(Decision { now, refusals: route.refusals, verdict, principal, standing })
     }
 
     /// A closed environment is told to holders of a live key only, so the key is looked up first; nothing is counted.
@@ -140,6 +131,9 @@ pub enum GateError {
     /// A key without a cell.
     #[error("the key's cell is missing")]
     NoCell,
+    /// A counted request in which nobody made room for what is left.
+    #[error("the request has no room for its caller's limits")]
+    NoTally,
 }
 
 pub(crate) fn find_route<'p>(policy: &'p Policy, request: &Request) -> Option<&'p Route> {

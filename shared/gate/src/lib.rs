@@ -19,6 +19,7 @@ pub mod request;
 pub mod services;
 pub mod session;
 pub mod settle;
+mod tally;
 mod turns;
 
 pub use caller::Caller;
@@ -26,3 +27,4 @@ pub use decision::Decision;
 pub use gate::{Gate, GateError};
 pub use request::Request;
 pub use services::{Services, StartError};
+pub use tally::Tally;

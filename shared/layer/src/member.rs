@@ -3,10 +3,12 @@
 use http::{HeaderMap, HeaderName};
 
 /// Every member: the header in which a gateway hands it to the backend, and its name in the authorizer's context.
-pub const MEMBERS: [(&str, &str); 20] = [
+pub const MEMBERS: [(&str, &str); 22] = [
     ("x-faregate-status", "status"),
     ("x-faregate-code", "code"),
     ("x-faregate-problem", "problem"),
+    ("x-faregate-content-type", "contentType"),
+    ("x-faregate-header-names", "headerNames"),
     ("x-faregate-retry-after", "retryAfter"),
     ("x-faregate-challenge", "challenge"),
     ("x-faregate-account-id", "accountId"),

@@ -77,7 +77,7 @@ fn gateway(functions: Functions, integration: Integration) -> Gateway {
     let api = Api::shipped().unwrap();
     let (routes, pages) = (Routes::of(&api).unwrap(), Pages::of(&api));
     let clock = Clock::standing_at(Timestamp::from_epoch_s(1_789_000_000));
-    Gateway { functions, routes, pages, integration, clock }
+    Gateway { functions, routes, pages, integration, dialect: Dialect::default(), clock }
 }
 
 fn authorizer(answer: Result<Value, &'static str>) -> Functions {
