@@ -95,6 +95,7 @@ struct LimitView {
 }
 
 #[derive(Serialize)]
+#[expect(clippy::struct_field_names, reason = "the members of the answer carry their unit")]
 struct MoneyView {
     cost_usd: Usd,
     balance_usd: Usd,

@@ -34,8 +34,8 @@ impl App {
             let grace = field::grace(&body(request)?, now)?;
             let (description, cell) = self.find(&caller, id).await?;
             self.permit_secret(&caller, &description, &cell)?;
-            let rotated = self.put_in_force(&caller, &description, &cell, grace, ticket.as_ref(), now).await?;
-            if let Some(answer) = rotated {
+            let plan = Plan { description, cell, grace, now };
+            if let Some(answer) = self.put_in_force(&plan, ticket.as_ref()).await? {
                 return Ok(answer);
             }
         }
@@ -57,16 +57,9 @@ impl App {
     }
 
     /// Mints the secret and writes it down; `None` when an equal request was faster.
-    async fn put_in_force(
-        &self,
-        caller: &Caller,
-        description: &KeyDescription,
-        cell: &Cell,
-        grace: Grace,
-        ticket: Option<&Ticket>,
-        now: Timestamp,
-    ) -> Result<Option<Response<Body>>, Refusal> {
-        let services = self.services();
+    async fn put_in_force(&self, plan: &Plan, ticket: Option<&Ticket>) -> Result<Option<Response<Body>>, Refusal> {
+        let (services, Plan { description, cell, grace, now }) = (self.services(), plan);
+        let (grace, now) = (*grace, *now);
         let environment = services.config.policy.find_environment(&description.environment);
         let environment = environment.ok_or(Failure::Missing { item: "key's environment" })?;
         let tag = services.secrets.find(SecretName::Tag, now).await?;
@@ -81,7 +74,7 @@ impl App {
             Some(ticket) => Some(self.gate.record(ticket, &text, now).await?),
             None => None,
         };
-        let (account, id) = (&caller.account, &description.id);
+        let (account, id) = (&description.account, &description.id);
         let rotation = KeyRotation { account, id, before, new, grace, record: record.as_ref(), now };
         match services.store.rotate_key(&rotation).await? {
             RotationOutcome::Rotated => {
@@ -96,6 +89,14 @@ impl App {
             }
         }
     }
+}
+
+/// A rotation that may be made.
+struct Plan {
+    description: KeyDescription,
+    cell: Cell,
+    grace: Grace,
+    now: Timestamp,
 }
 
 /// The body; without one, every default holds.

@@ -46,6 +46,7 @@ struct LimitsView {
 
 /// The last rotation, and what became of the secret that it put out.
 #[derive(Serialize)]
+#[expect(clippy::struct_field_names, reason = "the members of the answer are all times")]
 struct RotationView {
     rotated_at: String,
     /// `null` until the new secret is first used, where the grace begins then.

@@ -84,7 +84,7 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
 #[test]
 fn an_explanation_says_what_the_gate_says_next_and_changes_nothing() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let config = ProptestConfig { cases: 16, failure_persistence: None, ..ProptestConfig::default() };
+    let config = ProptestConfig { cases: 10, failure_persistence: None, ..ProptestConfig::default() };
     let property = |events: Vec<Event>| runtime.block_on(compare(events));
     TestRunner::new(config).run(&events(), property).unwrap();
 }
