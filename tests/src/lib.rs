@@ -19,4 +19,4 @@ pub use faregate::Wallet;
 pub use functions::{Functions, Session};
 pub use knock::{Caller, Knock};
 pub use link::{Fault, Link, read_message};
-pub use web::ask_over_http;
+pub use web::{ask_over_http, send_over_http};

@@ -12,15 +12,20 @@ use crate::{Answer, Caller};
 
 /// Sends one request to the program at `url`, with a JSON body where there is one.
 pub async fn ask_over_http(url: &str, method: &str, path: &str, caller: &Caller, body: Option<&Value>) -> Answer {
-    let host = url.strip_prefix("http://").unwrap_or(url);
-    let text = body.map(Value::to_string).unwrap_or_default();
-    let mut head = format!("{method} {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n");
-    for (name, value) in caller.headers() {
-        head += &format!("{name}: {value}\r\n");
-    }
+    let mut headers = caller.headers();
     if body.is_some() {
-        head += "content-type: application/json\r\n";
+        headers.push(("content-type".into(), "application/json".into()));
     }
+    let text = body.map(Value::to_string).unwrap_or_default();
+    send_over_http(url, method, path, &headers, &text).await
+}
+
+/// Sends one request to the program at `url` with exactly these headers and this body; `host` is as `url` says unless given.
+pub async fn send_over_http(url: &str, method: &str, path: &str, headers: &[(String, String)], text: &str) -> Answer {
+    let host = url.strip_prefix("http://").unwrap_or(url);
+    let own_host = headers.iter().all(|(name, _)| name != "host").then(|| format!("host: {host}\r\n"));
+    let lines = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).chain(own_host);
+    let head = format!("{method} {path} HTTP/1.1\r\nconnection: close\r\n{}", lines.collect::<String>());
     let request = format!("{head}content-length: {}\r\n\r\n{text}", text.len());
     let answered = async {
         let mut stream = TcpStream::connect(host).await?;

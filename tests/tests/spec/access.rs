@@ -10,7 +10,7 @@ use faregate_edge::api::{Api, Operation};
 use faregate_tests::Answer;
 use serde_json::Value;
 
-use world::{Program, World};
+use world::{Program, World, stranger};
 
 /// The columns of the table.
 const CALLERS: [&str; 8] = [
@@ -97,7 +97,7 @@ async fn each_caller_is_answered_as_the_table_says() {
                 undocumented(&api, operation, &answer).map(|what| format!("{row}, {}: {what}", CALLERS[column])),
             );
             if *wanted == FOREIGN && operation.path.contains("{id}") {
-                let strange = world.stranger(operation, &target.path);
+                let strange = stranger(operation, &target.path);
                 let stranger = program.ask(operation.method, &strange, caller, target.body.as_ref()).await;
                 if shown(&answer) != shown(&stranger) {
                     wrong.push(format!("{row}, {}: {answer:?} differs from {stranger:?}", CALLERS[column]));
@@ -132,6 +132,42 @@ async fn every_path_answers_other_methods_with_405_and_its_own() {
         }
     }
     program.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn requests_that_no_operation_takes_are_answered_as_described() {
+    let (api, program) = (Api::shipped().unwrap(), Program::start().await);
+    let (json, text) = (header("content-type", "application/json"), header("content-type", "text/plain"));
+    let (long, large) = ("a".repeat(9_000), format!("\"{}\"", "a".repeat(70_000)));
+    let mut seen = BTreeSet::new();
+    for operation in api.operations() {
+        // Some of these requests end what they are sent with.
+        let world = World::new(&program).await;
+        let path = world.target(operation).await.path;
+        let row = TABLE.iter().find(|(row, _)| *row == title(operation)).unwrap().1;
+        let admitted = row.iter().position(|outcome| outcome.starts_with('2')).unwrap();
+        for (target, odd, body) in [
+            (path.clone(), header("host", "a b"), ""),
+            (format!("{path}?{long}"), header("accept", "*/*"), ""),
+            (path.clone(), text.clone(), "{}"),
+            (path.clone(), json.clone(), &large),
+            (path.clone(), json.clone(), "{"),
+            (path.clone(), json.clone(), r#"{"colour":"red"}"#),
+            (path.clone(), header("idempotency-key", "a b"), "{}"),
+        ] {
+            let mut headers = world.callers()[admitted].headers();
+            headers.push(odd);
+            let answer = program.send(operation.method, &target, &headers, body).await;
+            assert_eq!(undocumented(&api, operation, &answer), None, "{operation:?} {headers:?}: {answer:?}");
+            seen.insert(answer.status);
+        }
+    }
+    assert!([400, 413, 414, 415].iter().all(|status| seen.contains(status)), "{seen:?}");
+    program.stop().await;
+}
+
+fn header(name: &str, value: &str) -> (String, String) {
+    (name.to_owned(), value.to_owned())
 }
 
 /// What of an answer the description does not have.

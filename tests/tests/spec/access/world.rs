@@ -8,7 +8,7 @@ use std::sync::{
 use faregate::{Options, Running, Wallet, start_at};
 use faregate_domain::time::Timestamp;
 use faregate_edge::{api::Operation, now::Clock};
-use faregate_tests::{Answer, Caller, Session, ask_over_http};
+use faregate_tests::{Answer, Caller, Session, ask_over_http, send_over_http};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -33,6 +33,11 @@ impl Program {
 
     pub(super) async fn ask(&self, method: &str, path: &str, caller: &Caller, body: Option<&Value>) -> Answer {
         ask_over_http(&self.running.url, method, path, caller, body).await
+    }
+
+    /// The same with headers and a body that no caller should send.
+    pub(super) async fn send(&self, method: &str, path: &str, headers: &[(String, String)], body: &str) -> Answer {
+        send_over_http(&self.running.url, method, path, headers, body).await
     }
 
     pub(super) async fn stop(self) {
@@ -132,19 +137,19 @@ impl<'p> World<'p> {
         Target { path, body }
     }
 
-    /// The same with an id that nobody ever had.
-    pub(super) fn stranger(&self, operation: &Operation, path: &str) -> String {
-        let at = operation.path.split('/').position(|segment| segment == "{id}").unwrap();
-        let mut segments: Vec<_> = path.split('/').map(str::to_owned).collect();
-        let (kind, id) = segments[at].split_once('_').unwrap();
-        segments[at] = format!("{kind}_{}", "0".repeat(id.len()));
-        segments.join("/")
-    }
-
     /// A call that waits to be settled.
     async fn charge(&self) -> String {
         let answer = self.program.ask("POST", "/demo/metered", &self.callers[3], None).await;
         assert_eq!(answer.status, 200, "{}", answer.text);
         answer.body["data"]["context"]["chargeId"].as_str().unwrap().to_owned()
     }
+}
+
+/// A target's path with an id that nobody ever had.
+pub(super) fn stranger(operation: &Operation, path: &str) -> String {
+    let at = operation.path.split('/').position(|segment| segment == "{id}").unwrap();
+    let mut segments: Vec<_> = path.split('/').map(str::to_owned).collect();
+    let (kind, id) = segments[at].split_once('_').unwrap();
+    segments[at] = format!("{kind}_{}", "0".repeat(id.len()));
+    segments.join("/")
 }
