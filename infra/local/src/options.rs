@@ -82,6 +82,9 @@ pub enum Command {
     /// The secrets in the data folder; a program that runs on the folder need not be stopped
     #[command(subcommand)]
     Secrets(SecretsCommand),
+    /// Policy files: whether one can be used, and their JSON Schema
+    #[command(subcommand)]
+    Policy(PolicyCommand),
 }
 
 /// What can be done with the secrets.
@@ -105,6 +108,18 @@ pub enum RotatingSecret {
     Signing,
     /// Of the answers that a repeated request gets again; they are gone after ten minutes
     Seal,
+}
+
+/// What can be said of policy files.
+#[derive(Clone, Debug, clap::Subcommand)]
+pub enum PolicyCommand {
+    /// Say what is in a policy file, or everything that is wrong with it, as `file:line: field: what is wrong`
+    Check {
+        /// The file
+        file: PathBuf,
+    },
+    /// Print the JSON Schema of policy files, for editors
+    Schema,
 }
 
 /// What the development wallet can do.

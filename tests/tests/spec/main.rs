@@ -27,6 +27,7 @@ mod management;
 mod management_limits;
 mod money;
 mod movements;
+mod policies;
 mod program;
 mod projects;
 mod rates;
