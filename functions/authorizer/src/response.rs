@@ -97,6 +97,7 @@ fn context(decision: &Decision, status: u16, request_id: &str, dialect: &Dialect
         let headers = problem.as_ref().map(|problem| problem.headers.as_slice()).unwrap_or_default();
         headers.iter().find(|(own, _)| *own == name).map(|(_, value)| value.clone()).unwrap_or_default()
     };
+    let expires_in = decision.verdict.as_ref().ok().and_then(|admission| admission.expires_in_seconds);
     let lease = decision.verdict.as_ref().ok().and_then(|admission| admission.lease);
     BTreeMap::from([
         ("status", status.to_string()),
@@ -115,6 +116,7 @@ fn context(decision: &Decision, status: u16, request_id: &str, dialect: &Dialect
         ("chargeId", decision.verdict.as_ref().map(|admission| admission.charge.to_string()).unwrap_or_default()),
         ("settle", if lease.is_some() { "required".to_owned() } else { String::new() }),
         ("reservedUsd", lease.map(|lease| lease.amount.to_string()).unwrap_or_default()),
+        ("keyExpiresIn", expires_in.map(|seconds| seconds.to_string()).unwrap_or_default()),
         ("rlLimit", of_tightest(|window| window.limit)),
         ("rlRemaining", of_tightest(|window| window.remaining)),
         ("rlReset", of_tightest(|window| window.resets_at.epoch_s())),

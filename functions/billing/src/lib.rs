@@ -21,19 +21,6 @@ use faregate_gate::{
 };
 use lambda_http::{Body, Request, Response, http::Method};
 
-/// What this function serves.
-pub const ROUTES: &[(&str, &str)] = &[
-    ("GET", "/v1/me"),
-    ("GET", "/v1/projects"),
-    ("POST", "/v1/projects"),
-    ("GET", "/v1/projects/{id}"),
-    ("PATCH", "/v1/projects/{id}"),
-    ("POST", "/v1/projects/{id}/allocations"),
-    ("GET", "/v1/billing"),
-    ("GET", "/v1/billing/entries"),
-    ("POST", "/v1/accounts/{id}/credits"),
-];
-
 /// The billing function; cheap to clone.
 #[derive(Clone)]
 pub struct App {

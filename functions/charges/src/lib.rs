@@ -19,9 +19,6 @@ use faregate_gate::{
 use lambda_http::{Body, Request, Response, http::Method};
 use serde::{Deserialize, Serialize};
 
-/// What this function serves.
-pub const ROUTES: &[(&str, &str)] = &[("POST", "/v1/charges/{id}/settle")];
-
 /// The charges function; cheap to clone.
 #[derive(Clone)]
 pub struct App {

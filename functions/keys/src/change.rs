@@ -29,8 +29,7 @@ impl App {
         for attempt in 1..=MAX_ATTEMPTS {
             let (description, cell) = &found;
             if cell.status == Status::Revoked {
-                let detail = "The key is revoked; nothing about it can be changed any more.";
-                return Err(Problem::new(409, "key_revoked", detail).into());
+                return Err(key_revoked().into());
             }
             let amendment = self.amendment(&caller, &change, description, cell).await?;
             if self.services().store.amend_key(&caller.account, &description.id, &amendment).await? {
@@ -125,6 +124,11 @@ struct Change {
     /// Which limits, and the plan's ceiling.
     limits: Option<(LimitsPatch, Limits)>,
     wish: Wish,
+}
+
+/// The 409 of a key that has ended for good.
+pub(crate) fn key_revoked() -> Problem {
+    Problem::new(409, "key_revoked", "The key is revoked; nothing about it can be changed any more.")
 }
 
 fn limits_change(cell: &Cell, new: Limits, now: Timestamp) -> LimitsChange {

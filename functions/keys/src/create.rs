@@ -205,7 +205,7 @@ impl Draft<'_> {
         Cell {
             owner: self.owner.clone(),
             status: Status::Active,
-            proof: StoredProof::Key(hash),
+            proof: StoredProof::Key(hash.into()),
             expires_at: self.expires_at,
             grants: self.grants.clone(),
             allowlist: self.allowlist.clone(),

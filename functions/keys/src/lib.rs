@@ -4,10 +4,12 @@ mod answer;
 mod body;
 mod change;
 mod create;
+mod explain;
 mod field;
 mod find;
 mod list;
 mod revoke;
+mod rotate;
 mod view;
 
 use faregate_domain::scope::Scope;
@@ -17,15 +19,6 @@ use faregate_gate::{
     management::{Refusal, respond},
 };
 use lambda_http::{Body, Request, Response, http::Method};
-
-/// What this function serves, unless the policy has it elsewhere.
-pub const ROUTES: &[(&str, &str)] = &[
-    ("POST", "/v1/api-keys"),
-    ("GET", "/v1/api-keys"),
-    ("GET", "/v1/api-keys/{id}"),
-    ("PATCH", "/v1/api-keys/{id}"),
-    ("DELETE", "/v1/api-keys/{id}"),
-];
 
 /// The keys function; cheap to clone.
 #[derive(Clone)]
@@ -56,14 +49,34 @@ impl App {
                 _ => Err(Problem::method_not_allowed("GET, POST").into()),
             };
         }
-        let id = id.and_then(|rest| rest.strip_prefix('/'));
-        let id = id.filter(|id| !id.is_empty() && !id.contains('/')).ok_or_else(Problem::not_found)?;
+        let below = id.and_then(|rest| rest.strip_prefix('/')).unwrap_or_default();
+        let (id, action) = below.split_once('/').map_or((below, None), |(id, action)| (id, Some(action)));
+        if id.is_empty() {
+            return Err(Problem::not_found().into());
+        }
+        match action {
+            None => self.route_key(request, id).await,
+            Some(action) => self.route_action(request, id, action).await,
+        }
+    }
+
+    async fn route_key(&self, request: &Request, id: &str) -> Result<Response<Body>, Refusal> {
         match *request.method() {
+            Method::DELETE if id == OWN => self.revoke_own(request).await,
+            _ if id == OWN => Err(Problem::method_not_allowed("DELETE").into()),
             Method::GET => self.read(request, id).await,
             Method::PATCH => self.change(request, id).await,
-            Method::DELETE if id == OWN => self.revoke_own(request).await,
             Method::DELETE => self.revoke(request, id).await,
             _ => Err(Problem::method_not_allowed("GET, PATCH, DELETE").into()),
+        }
+    }
+
+    async fn route_action(&self, request: &Request, id: &str, action: &str) -> Result<Response<Body>, Refusal> {
+        match (action, request.method()) {
+            ("rotate", &Method::POST) => self.rotate(request, id).await,
+            ("explain", &Method::POST) => self.explain(request, id).await,
+            ("rotate" | "explain", _) => Err(Problem::method_not_allowed("POST").into()),
+            _ => Err(Problem::not_found().into()),
         }
     }
 

@@ -111,8 +111,6 @@ pub enum AppError {
     Party(#[from] RelyingPartyError),
 }
 
-/// What the function serves: method and path.
-pub const ROUTES: &[(&str, &str)] = &[("GET", "/auth/nonce/{address}")];
 const PATH_PREFIX: &str = "/auth/nonce/";
 
 #[cfg(test)]

@@ -2,12 +2,10 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use faregate_domain::policy::Management;
 use faregate_gate::Services;
 
 use crate::{
     invoke::{Function, Functions, Handler, http_handler},
-    routes::Routes,
     start::StartError,
 };
 
@@ -36,18 +34,6 @@ pub(crate) fn functions(services: &Services) -> Result<Functions, StartError> {
         (Function::Billing, over_http!(billing)),
         (Function::Authorizer, authorizer),
     ])))
-}
-
-/// The paths that the functions serve.
-pub(crate) fn routes(management: &Management) -> Routes {
-    let served: &[(Function, &[(&str, &str)])] = &[
-        (Function::Nonce, faregate_nonce::ROUTES),
-        (Function::Verify, faregate_verify::ROUTES),
-        (Function::Keys, faregate_keys::ROUTES),
-        (Function::Charges, faregate_charges::ROUTES),
-        (Function::Billing, faregate_billing::ROUTES),
-    ];
-    Routes::new(served, management)
 }
 
 /// A closure over a clone of the app for each call, because the answer may outlive the caller.

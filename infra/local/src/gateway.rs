@@ -2,8 +2,7 @@
 
 use faregate_domain::policy::Dialect;
 use faregate_edge::{now::Clock, problem::Problem};
-use hyper::{Method, Request, StatusCode, body::Bytes};
-use include_dir::{Dir, include_dir};
+use hyper::{Method, Request, body::Bytes};
 
 use crate::{
     answer::{self, Answer},
@@ -13,6 +12,7 @@ use crate::{
     invoke::{Function, Functions, InvokeError},
     layer,
     outcome::Outcome,
+    pages::Pages,
     routes::{Place, Routes},
 };
 
@@ -20,6 +20,7 @@ use crate::{
 pub(crate) struct Gateway {
     pub(crate) functions: Functions,
     pub(crate) routes: Routes,
+    pub(crate) pages: Pages,
     pub(crate) integration: Integration,
     /// How the product words what the gateway says itself.
     pub(crate) dialect: Dialect,
@@ -55,8 +56,7 @@ impl Gateway {
 
     async fn pass_on(&self, call: Call) -> Result<Answer, Problem> {
         match self.routes.find(&call.path) {
-            Place::Health => own_page(&call, || Some(answer::json(&serde_json::json!({"data": {"status": "ok"}})))),
-            Place::Problem(code) => own_page(&call, || problem_page(&code)),
+            Place::Own { page, parameters } => own_page(&call, || self.pages.show(page, &parameters)),
             Place::Function { function, template, parameters } => {
                 let event = event::proxy::event(&call, &template, &parameters);
                 let answered = self.functions.invoke(function, event).await;
@@ -114,13 +114,6 @@ fn own_page(call: &Call, page: impl FnOnce() -> Option<Answer>) -> Result<Answer
     }
     page().ok_or_else(Problem::not_found)
 }
-
-fn problem_page(code: &str) -> Option<Answer> {
-    let page = PROBLEM_PAGES.get_file(format!("{code}.md"))?;
-    Some(answer::whole(StatusCode::OK, "text/markdown; charset=utf-8", page.contents()))
-}
-
-static PROBLEM_PAGES: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/../../docs/problems");
 
 #[cfg(test)]
 mod tests;

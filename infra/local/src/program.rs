@@ -8,11 +8,14 @@ use std::{
 
 use clap::{CommandFactory, FromArgMatches, error::ErrorKind};
 
+use faregate_edge::{now::Clock, secrets::SecretName};
+
 use crate::{
     data::DataError,
     log,
-    options::{Command, Options, PolicyCommand, WalletCommand},
+    options::{Command, Options, PolicyCommand, RotatingSecret, SecretsCommand, WalletCommand},
     policy::{self, CheckError},
+    secrets::{self, RotationError},
     start::{Running, StartError, start},
     wallet::Wallet,
 };
@@ -43,6 +46,7 @@ fn obey(args: impl IntoIterator<Item = OsString>) -> Result<(), Failure> {
     log::start().map_err(Failure::Obstacle)?;
     match options.command {
         Some(Command::Wallet(command)) => use_wallet(&options, command),
+        Some(Command::Secrets(SecretsCommand::Rotate { secret })) => rotate(&options, secret),
         Some(Command::Policy(PolicyCommand::Check { file })) => {
             say(&policy::check(&file)?);
             Ok(())
@@ -73,6 +77,7 @@ async fn greet(running: &Running, options: &Options) {
     let place = if options.memory { "nothing is kept".to_owned() } else { options.data.display().to_string() };
     let target = options.upstream.as_ref().map_or("the echo".to_owned(), ToString::to_string);
     say(&format!("Faregate is listening on {} (store: {place}; behind it: {target})\n", running.url));
+    say(&format!("Its own API is described at {}/docs\n", running.url));
     let keys = running.config.policy.management().keys();
     if options.invoke.is_some() {
         let table = running.dynamodb_url();
@@ -127,6 +132,19 @@ fn use_wallet(options: &Options, command: WalletCommand) -> Result<(), Failure> 
     Ok(())
 }
 
+fn rotate(options: &Options, secret: RotatingSecret) -> Result<(), Failure> {
+    let (name, what_follows) = match secret {
+        RotatingSecret::Pepper => (SecretName::Pepper, "Each key moves to the new pepper when it is next used."),
+        RotatingSecret::Tag => (SecretName::Tag, "Keys that are made from now on carry a tag of the new secret."),
+        RotatingSecret::Signing => (SecretName::Signing, "Tokens are signed under the new key from then on."),
+        RotatingSecret::Seal => (SecretName::Seal, "Answers are sealed under the new secret from now on."),
+    };
+    secrets::rotate(&options.data.join("secrets.json"), name, Clock::system().now())?;
+    let name = name.as_str();
+    say(&format!("The {name} is rotated; a running program takes it up within five minutes. {what_follows}"));
+    Ok(())
+}
+
 /// Help and version are what was asked for; anything else is an error, of which the first line says what it is.
 fn say_or_fail(error: &clap::Error) -> Result<(), Failure> {
     let text = error.to_string();
@@ -135,13 +153,14 @@ fn say_or_fail(error: &clap::Error) -> Result<(), Failure> {
         return Ok(());
     }
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
-        let is_policy = text.contains("faregate policy");
-        let (what, one, other) = if is_policy {
-            ("policy", "policy check FILE", "policy schema")
-        } else {
-            ("wallet", "wallet address", "wallet sign")
-        };
-        return Err(Failure::Obstacle(format!("{what} what? Say `faregate {one}` or `faregate {other}`")));
+        let subcommands = [
+            ("policy", "`faregate policy check FILE` or `faregate policy schema`"),
+            ("secrets", "`faregate secrets rotate pepper`"),
+            ("wallet", "`faregate wallet address` or `faregate wallet sign`"),
+        ];
+        let asked = subcommands.iter().find(|(name, _)| text.contains(&format!("faregate {name}")));
+        let (name, commands) = asked.unwrap_or(&subcommands[2]);
+        return Err(Failure::Obstacle(format!("{name} what? Say {commands}")));
     }
     let first = text.lines().next().unwrap_or_default();
     Err(Failure::Obstacle(format!("{}; see --help", first.trim_start_matches("error: "))))
@@ -189,6 +208,12 @@ impl From<StartError> for Failure {
     }
 }
 
+impl From<RotationError> for Failure {
+    fn from(error: RotationError) -> Self {
+        Self::Obstacle(one_line(&error.to_string()))
+    }
+}
+
 impl From<DataError> for Failure {
     fn from(error: DataError) -> Self {
         Self::Obstacle(one_line(&error.to_string()))
@@ -223,6 +248,9 @@ mod tests {
             (&["wallet"], "wallet address"),
             (&["policy"], "policy check FILE"),
             (&["wallets"], "wallets"),
+            (&["secrets"], "secrets rotate pepper"),
+            (&["secrets", "rotate", "colour"], "colour"),
+            (&["--data", "/no/such", "secrets", "rotate", "pepper"], "/no/such"),
         ] {
             let line = failure(args);
             assert!(line.contains(wanted) && !line.contains('\n'), "{line}");

@@ -6,11 +6,11 @@ use crate::{
     counters::Counters,
     funding::Return,
     id::{AccountId, InvalidId, KeyId, ProjectId, SessionId},
-    key::KeyHash,
     lease::Leases,
     money::MicroUsd,
     origin::Allowlist,
     policy::Limits,
+    rotation::KeySecrets,
     scope::GrantSet,
     time::Timestamp,
     window::WindowLength,
@@ -43,6 +43,23 @@ pub struct Cell {
     pub counters: Counters,
 }
 
+impl Cell {
+    /// The key's secrets; `None` for the cell of an account's sessions.
+    #[must_use]
+    pub fn secrets(&self) -> Option<&KeySecrets> {
+        match &self.proof {
+            StoredProof::Key(secrets) => Some(secrets),
+            StoredProof::Sessions(_) => None,
+        }
+    }
+
+    /// Whether it was ended, by its owner or by time: no secret of it works.
+    #[must_use]
+    pub fn is_over(&self, now: Timestamp) -> bool {
+        self.status == Status::Revoked || self.expires_at.is_some_and(|end| end <= now)
+    }
+}
+
 /// Whom a cell acts for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Owner {
@@ -70,8 +87,8 @@ pub enum Status {
 /// What the item keeps to recognise a caller by.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StoredProof {
-    /// A key's hash.
-    Key(KeyHash),
+    /// A key's secrets.
+    Key(KeySecrets),
     /// The account's live logins, each with its end.
     Sessions(BTreeMap<SessionId, Timestamp>),
 }

@@ -138,6 +138,11 @@ mod tests {
             &["http://gate.example"],
             &["https://gate.example:8443"],
             &["https://gate.example.evil.example"],
+            &["https://www.gate.example"],
+            &["https://example"],
+            &["https://gate.example:444"],
+            &["https://gate.example/"],
+            &["https://evil.example, https://gate.example"],
             &["https://gate.example", "https://evil.example"],
             &["https://gate.example", "https://gate.example"],
         ] {

@@ -1,13 +1,14 @@
 //! Who manages: the session or key behind a management request, looked up as it is now.
 
 use faregate_domain::{
-    attempt::permit,
+    attempt::{Proof, permit},
     cell::{Cell, CellId, Status},
     credential::Credential,
     denial::Denial,
     id::AccountId,
     money::MicroUsd,
     policy::Route,
+    rotation::Secret,
     scope::Scope,
     time::Timestamp,
 };
@@ -93,11 +94,11 @@ impl Gate {
         let Some(cell) = self.services().store.find_cell(&claim.cell).await? else {
             return refused(&claim.proof.denial());
         };
-        let mut verified = claim.proof.verify(&cell, now);
+        let (mut proof, mut verified) = (claim.proof.clone(), claim.proof.verify(&cell, now));
         if verified == Err(Denial::InvalidApiKey)
-            && let Some(proof) = self.reproved(&claim, now).await?
+            && let Some(newer) = self.reproved(&claim, now).await?
         {
-            verified = proof.verify(&cell, now);
+            (verified, proof) = (newer.verify(&cell, now), newer);
         }
         if let Err(denial) = verified {
             return refused(&denial);
@@ -111,8 +112,19 @@ impl Gate {
                 return refused(&faregate_domain::attempt::out_of_credit(&cell, MicroUsd::ZERO));
             }
         }
+        self.note_use(&claim.cell, &cell, &proof, now).await?;
         let account = cell.owner.account.clone();
         Ok(Ok(Caller { account, id: claim.cell, cell, is_operator: claim.is_operator }))
+    }
+
+    /// Notes what the use of one of two secrets means, as the admitting write does for a request of the gate's.
+    async fn note_use(&self, id: &CellId, cell: &Cell, proof: &Proof, now: Timestamp) -> Result<(), GateError> {
+        match (proof, proof.secret(cell, now)) {
+            (Proof::Key(hashes), Some(secret @ (Secret::Fresh { .. } | Secret::Old))) => {
+                Ok(self.services().store.note_use(id, hashes, secret, now).await?)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// As [`Gate::find_caller`], by the gate's own write: it checks all that is checked there, and counts.

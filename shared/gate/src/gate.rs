@@ -137,7 +137,7 @@ pub enum GateError {
     NoTally,
 }
 
-fn find_route<'p>(policy: &'p Policy, request: &Request) -> Option<&'p Route> {
+pub(crate) fn find_route<'p>(policy: &'p Policy, request: &Request) -> Option<&'p Route> {
     let method = Method::parse(&request.method).ok()?;
     let path = RequestPath::parse(&request.path).ok()?;
     policy.find_route(&method, &path)

@@ -4,6 +4,7 @@ pub mod caller;
 mod claim;
 mod clawback;
 pub mod decision;
+pub mod explain;
 mod fund;
 mod gate;
 mod lanes;

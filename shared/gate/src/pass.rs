@@ -8,6 +8,7 @@ use faregate_domain::{
     lease::Lease,
     limit::Opening,
     policy::Route,
+    rotation::Secret,
     row::{Row, agent_family, network_of},
     standing::Standing,
     time::Timestamp,
@@ -190,6 +191,7 @@ pub(crate) fn attempt_of(request: &Request, route: &Route, claim: &Claim, now: T
     Attempt {
         cell: claim.cell.clone(),
         proof: claim.proof.clone(),
+        secret: Secret::Current,
         now,
         seq: 0,
         lane: String::new(),

@@ -3,7 +3,7 @@
 use http::{HeaderMap, HeaderName};
 
 /// Every member: the header in which a gateway hands it to the backend, and its name in the authorizer's context.
-pub const MEMBERS: [(&str, &str); 21] = [
+pub const MEMBERS: [(&str, &str); 22] = [
     ("x-faregate-status", "status"),
     ("x-faregate-code", "code"),
     ("x-faregate-problem", "problem"),
@@ -20,6 +20,7 @@ pub const MEMBERS: [(&str, &str); 21] = [
     ("x-faregate-charge-id", "chargeId"),
     ("x-faregate-settle", "settle"),
     ("x-faregate-reserved-usd", "reservedUsd"),
+    ("x-faregate-key-expires-in", "keyExpiresIn"),
     ("x-faregate-rl-limit", "rlLimit"),
     ("x-faregate-rl-remaining", "rlRemaining"),
     ("x-faregate-rl-reset", "rlReset"),

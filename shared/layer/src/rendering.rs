@@ -47,7 +47,7 @@ pub fn refusal<'m>(status: StatusCode, text: impl Fn(&'static str) -> &'m str) -
     answer
 }
 
-/// Adds the rate-limit headers of a decision, in place of the backend's own.
+/// Adds the rate-limit headers of a decision, in place of the backend's own, and tells a caller whose key ends soon.
 pub fn add_limits<'m>(headers: &mut HeaderMap, text: impl Fn(&'static str) -> &'m str) {
     insert(headers, &text, &LIMIT_HEADERS);
 }
@@ -113,12 +113,13 @@ fn insert<'m>(
 }
 
 const REFUSAL_HEADERS: [(&str, &str); 2] = [("retry-after", "retryAfter"), ("www-authenticate", "challenge")];
-const LIMIT_HEADERS: [(&str, &str); 5] = [
+const LIMIT_HEADERS: [(&str, &str); 6] = [
     ("x-ratelimit-limit", "rlLimit"),
     ("x-ratelimit-remaining", "rlRemaining"),
     ("x-ratelimit-reset", "rlReset"),
     ("ratelimit-policy", "policy"),
     ("ratelimit", "rateLimit"),
+    ("x-key-expires-in", "keyExpiresIn"),
 ];
 
 #[cfg(test)]
@@ -215,6 +216,15 @@ mod tests {
         let limits: Vec<_> = headers.get_all("x-ratelimit-limit").iter().collect();
         assert_eq!(limits, ["100"]);
         assert!(!headers.contains_key("retry-after"));
+    }
+
+    #[test]
+    fn a_caller_whose_key_ends_soon_is_told() {
+        let mut headers = HeaderMap::new();
+        add_limits(&mut headers, lookup(&[("keyExpiresIn", "")]));
+        assert!(headers.is_empty());
+        add_limits(&mut headers, lookup(&[("keyExpiresIn", "86400")]));
+        assert_eq!(headers["x-key-expires-in"], "86400");
     }
 
     #[test]

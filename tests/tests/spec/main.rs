@@ -7,12 +7,14 @@
     reason = "what does not work in a test fails the test"
 )]
 
+mod access;
 mod billing;
 mod cap;
 mod credits;
 mod dialect;
 mod differential;
 mod engines;
+mod explain;
 mod faults;
 mod flood;
 mod grammar;
@@ -30,6 +32,7 @@ mod program;
 mod projects;
 mod rates;
 mod refusals;
+mod rotation;
 mod secrecy;
 mod settle;
 mod sharing;

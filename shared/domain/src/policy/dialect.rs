@@ -93,7 +93,7 @@ impl KeyAnswer {
 pub(super) const ERROR_MEMBERS: &[&str] = &["type", "title", "status", "detail", "code", "request_id"];
 
 /// The members of a key in an answer; its text comes first and stands in two answers only.
-const SHOWN_KEY_MEMBERS: [&str; 14] = [
+const SHOWN_KEY_MEMBERS: [&str; 15] = [
     "key",
     "id",
     "key_prefix",
@@ -107,11 +107,12 @@ const SHOWN_KEY_MEMBERS: [&str; 14] = [
     "created_at",
     "status",
     "limits",
+    "rotation",
     "usage",
 ];
 
 /// Every problem code, one for each page in `docs/problems`.
-pub const CODES: [&str; 41] = [
+pub const CODES: [&str; 42] = [
     "allocation_exceeded",
     "allowlist_exceeded",
     "already_settled",
@@ -133,6 +134,7 @@ pub const CODES: [&str; 41] = [
     "invalid_signature",
     "invalid_token",
     "key_revoked",
+    "key_rotated",
     "limits_exceeded",
     "method_not_allowed",
     "missing_credentials",
