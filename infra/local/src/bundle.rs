@@ -21,6 +21,7 @@ pub(crate) fn functions(services: &Services) -> Result<Functions, StartError> {
     let verify = faregate_verify::App::new(services.clone()).map_err(|error| failed("verify", &error))?;
     let keys = faregate_keys::App::new(services.clone());
     let charges = faregate_charges::App::new(services.clone());
+    let check = faregate_check::App::new(services.clone());
     let billing = faregate_billing::App::new(services.clone());
     let authorizer = faregate_authorizer::App::new(services.clone());
     let authorizer: Handler = Arc::new(move |event| {
@@ -32,6 +33,7 @@ pub(crate) fn functions(services: &Services) -> Result<Functions, StartError> {
         (Function::Verify, over_http!(verify)),
         (Function::Keys, over_http!(keys)),
         (Function::Charges, over_http!(charges)),
+        (Function::Check, over_http!(check)),
         (Function::Billing, over_http!(billing)),
         (Function::Authorizer, authorizer),
     ])))
@@ -44,6 +46,7 @@ pub(crate) fn routes() -> Routes {
         (Function::Verify, faregate_verify::ROUTES),
         (Function::Keys, faregate_keys::ROUTES),
         (Function::Charges, faregate_charges::ROUTES),
+        (Function::Check, faregate_check::ROUTES),
         (Function::Billing, faregate_billing::ROUTES),
     ])
 }

@@ -12,6 +12,7 @@ use crate::{
     limit::{Opening, Rate},
     money::MicroUsd,
     origin::Origin,
+    policy::Route,
     row::Row,
     scope::Scope,
     standing::{Level, Standing},
@@ -235,6 +236,12 @@ pub struct RouteBucket {
 }
 
 impl RouteBucket {
+    /// The bucket of a route, if it has one, as it opens with a window's first request.
+    #[must_use]
+    pub fn of(route: &Route) -> Option<Self> {
+        route.rate.map(|rate| Self { class: route.class.clone(), rate, opening: Opening::Full })
+    }
+
     /// The window of an instant.
     #[must_use]
     pub fn window(&self, now: Timestamp) -> Window {

@@ -16,7 +16,7 @@ pub mod route;
 pub use environment::{Environment, Limits, LimitsPatch};
 pub use file::PolicyError;
 pub use plan::{Plan, SignUp};
-pub use route::{Method, Refusals, RequestPath, Route};
+pub use route::{InvalidCost, MAX_CALL_COST, Method, Refusals, RequestPath, Route};
 
 /// A checked policy; every cross-reference in it holds.
 #[derive(Clone, Debug)]

@@ -61,6 +61,21 @@ impl Gate {
         answer(self.find_caller(method, headers, None).await)
     }
 
+    /// As [`Gate::authenticate`], for services alone: keys that were given `gate:check` by that very name. A wildcard
+    /// opens what its owner may do, not this.
+    ///
+    /// # Errors
+    /// As [`Gate::authenticate`].
+    pub async fn authenticate_service(&self, method: &Method, headers: &HeaderMap) -> Result<Caller, Problem> {
+        let Ok(scope) = Scope::parse(SERVICE_SCOPE) else { return Err(Problem::unavailable()) };
+        let caller = self.authenticate(method, headers, &scope).await?;
+        if caller.is_service(&scope) {
+            return Ok(caller);
+        }
+        let denial = Denial::InsufficientScope { required: scope.to_string() };
+        Err(refusal::problem(&denial, self.services().clock.now()))
+    }
+
     async fn find_caller(
         &self,
         method: &Method,
@@ -136,3 +151,5 @@ fn lines(headers: &HeaderMap) -> Vec<(String, String)> {
     };
     headers.iter().map(line).collect()
 }
+
+const SERVICE_SCOPE: &str = "gate:check";

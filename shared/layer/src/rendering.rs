@@ -1,5 +1,6 @@
 //! How a decision becomes HTTP: the answer to a refused request, the rate-limit headers of an admitted one.
 
+use faregate_domain::header::{LIMIT_HEADERS, PROBLEM_CACHING, PROBLEM_TYPE, REFUSAL_HEADERS};
 use http::{
     HeaderMap, HeaderName, HeaderValue, Response, StatusCode,
     header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER},
@@ -81,8 +82,8 @@ pub enum NoVerdict {
 fn problem(status: StatusCode, body: String) -> Response<String> {
     let mut answer = Response::new(body);
     *answer.status_mut() = status;
-    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-    answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_TYPE));
+    answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static(PROBLEM_CACHING));
     answer
 }
 
@@ -101,15 +102,6 @@ fn insert<'m>(
         }
     }
 }
-
-const REFUSAL_HEADERS: [(&str, &str); 2] = [("retry-after", "retryAfter"), ("www-authenticate", "challenge")];
-const LIMIT_HEADERS: [(&str, &str); 5] = [
-    ("x-ratelimit-limit", "rlLimit"),
-    ("x-ratelimit-remaining", "rlRemaining"),
-    ("x-ratelimit-reset", "rlReset"),
-    ("ratelimit-policy", "policy"),
-    ("ratelimit", "rateLimit"),
-];
 
 #[cfg(test)]
 mod tests {
