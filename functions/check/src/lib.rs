@@ -63,7 +63,9 @@ impl App {
         };
         let decided = match &ticket {
             Some(ticket) => Box::pin(self.gate.decide_once(&call, ticket, render)).await,
-            None => Box::pin(self.gate.decide_call(&call)).await.map(|decision| Once::Answered(render(&decision))),
+            None => {
+                Box::pin(self.gate.decide_call(&call)).await.and_then(|decision| Ok(Once::Answered(render(&decision)?)))
+            }
         };
         match decided.map_err(|error| unavailable(&request_id, &error))? {
             Once::Answered(text) => Ok(text),

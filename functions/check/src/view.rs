@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use faregate_gate::{Decision, decision::Principal, refusal::dollars, rendering::Rendering};
+use faregate_edge::input::Usd;
+use faregate_gate::{Decision, decision::Principal, management::Data, rendering::Rendering};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 /// The whole answer.
-pub(crate) fn answer(decision: &Decision, request_id: &str) -> String {
+pub(crate) fn answer(decision: &Decision, request_id: &str) -> serde_json::Result<String> {
     let rendering = Rendering::of(decision, request_id);
     let lease = decision.verdict.as_ref().ok().and_then(|admission| admission.lease);
     let principal = decision.principal.as_ref().map(|principal| PrincipalView {
@@ -18,7 +19,7 @@ pub(crate) fn answer(decision: &Decision, request_id: &str) -> String {
         gallery: rendering.text("gallery"),
         scopes: scopes(principal),
         settle: Some(rendering.text("settle")).filter(|word| !word.is_empty()),
-        reserved_usd: lease.map(|lease| dollars(lease.amount)),
+        reserved_usd: lease.map(|lease| Usd(lease.amount)),
     });
     let view = DecisionView {
         allowed: decision.verdict.is_ok(),
@@ -29,7 +30,7 @@ pub(crate) fn answer(decision: &Decision, request_id: &str) -> String {
         charge_id: Some(rendering.text("chargeId")).filter(|id| !id.is_empty()),
         principal,
     };
-    json!({ "data": view }).to_string()
+    serde_json::to_string(&Data { data: view })
 }
 
 #[derive(Serialize)]
@@ -58,7 +59,7 @@ struct PrincipalView<'d> {
     scopes: Vec<&'d str>,
     /// `required` where the charge is to be settled.
     settle: Option<&'d str>,
-    reserved_usd: Option<Value>,
+    reserved_usd: Option<Usd>,
 }
 
 fn scopes(principal: &Principal) -> Vec<&str> {

@@ -138,6 +138,9 @@ pub enum GateError {
     /// Too many writers at once: the attempt lost every time.
     #[error("the cell changed under every attempt")]
     Contended,
+    /// The answer is no JSON.
+    #[error("the decision could not be written as json")]
+    Render(#[from] serde_json::Error),
     /// A project without a wallet.
     #[error("the project's wallet is missing")]
     NoWallet,

@@ -44,14 +44,14 @@ impl Gate {
         &self,
         call: &Call<'_>,
         ticket: &Ticket,
-        render: impl Fn(&Decision) -> String + Sync,
+        render: impl Fn(&Decision) -> serde_json::Result<String> + Sync,
     ) -> Result<Once, GateError> {
         for round in 0..MAX_ROUNDS {
             self.turns.pause(round).await;
             let now = self.services().clock.now();
             let asked = Asked { call, ticket, render: &render, now };
             let written = match self.prepare(call, now).await? {
-                Prepared::Decided(decision) => self.write_down(&asked, render(&decision)).await?,
+                Prepared::Decided(decision) => self.write_down(&asked, render(&decision)?).await?,
                 Prepared::Ready(ready) => self.pledge(&asked, *ready).await?,
             };
             let found = match written {
@@ -112,7 +112,7 @@ impl Gate {
 
     async fn keep_pledge(&self, asked: &Asked<'_>, ready: Ready, holder: &str) -> Result<Passed, GateError> {
         let (passed, mut lane) = Box::pin(self.carry_out(ready)).await?;
-        let answer = (asked.render)(&Decision::of(passed, asked.call.refusals(), asked.now)?);
+        let answer = (asked.render)(&Decision::of(passed, asked.call.refusals(), asked.now)?)?;
         let outcome = self.services().store.answer_passage(&asked.ticket.name, holder, &answer).await?;
         if outcome == PassageOutcome::Written {
             lane.reinstate();
@@ -131,7 +131,7 @@ impl Gate {
         };
         // The same body has the same route, unless the policy was changed since.
         let Some(route) = asked.call.route.as_deref() else { return Err(GateError::Contended) };
-        let answer = (asked.render)(&Decision::recovered(pledge, &cell, route, asked.now));
+        let answer = (asked.render)(&Decision::recovered(pledge, &cell, route, asked.now))?;
         store.answer_passage(name, &begun.holder, &answer).await?;
         Ok(())
     }
@@ -141,7 +141,7 @@ impl Gate {
 struct Asked<'a> {
     call: &'a Call<'a>,
     ticket: &'a Ticket,
-    render: &'a (dyn Fn(&Decision) -> String + Sync),
+    render: &'a (dyn Fn(&Decision) -> serde_json::Result<String> + Sync),
     now: Timestamp,
 }
 

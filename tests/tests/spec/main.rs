@@ -9,6 +9,7 @@
 
 mod billing;
 mod cap;
+mod client;
 mod credits;
 mod differential;
 mod engines;

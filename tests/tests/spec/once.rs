@@ -1,10 +1,11 @@
 //! The verify call under an `Idempotency-Key`: one decision, whatever is lost, whoever dies and however many ask.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use faregate_edge::config::Config;
 use faregate_gate::Services;
-use faregate_tests::{Answer, Bundle, Caller, Fault, Functions, Link};
+use faregate_tests::{Answer, Bundle, Caller, Fault, Functions, Link, item_bytes, write_units};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
@@ -243,7 +244,8 @@ async fn a_process_that_lives_on_does_not_wipe_out_what_became_of_an_attempt() {
     assert_eq!(backend.ask("one", &question).await.status, 503);
     backend.bundle.link.clear_faults();
     for _ in 0..3 {
-        assert_eq!(backend.bundle.knock(&backend.key, "POST", PAID).await.status, 200);
+        let other = backend.bundle.post("/v1/api-keys/verify", &backend.service, &question).await;
+        assert_eq!(other.body["data"]["allowed"], true, "{}", other.text);
     }
     assert_eq!(backend.books().await, (5, 50_000, 0));
     let again = backend.insist("one", &question).await;
@@ -321,4 +323,13 @@ async fn an_idempotent_decision_is_a_read_and_three_writes_and_a_replay_a_read_a
     let asked = backend.bundle.link.requests();
     backend.ask("one", &question).await;
     assert_eq!((asked - before, backend.bundle.link.requests() - asked), (4, 2));
+    let longest = backend.bundle.login(&backend.bundle.wallet("person")).await.token;
+    backend.ask("two", &json!({"key": longest, "method": "POST", "path": METERED})).await;
+    let table = &backend.bundle.services.config.table;
+    let items = backend.bundle.link.client().scan().table_name(table).send().await.unwrap();
+    let is_passage = |item: &&HashMap<String, AttributeValue>| item["sk"].as_s().unwrap() == "passage";
+    let sizes: Vec<_> = items.items().iter().filter(is_passage).map(item_bytes).collect();
+    println!("records of {sizes:?} bytes");
+    assert_eq!(sizes.len(), 2);
+    assert!(sizes.iter().all(|bytes| write_units(*bytes) == 1), "{sizes:?}");
 }
