@@ -27,7 +27,7 @@ pub struct Options {
     #[arg(long, env = "FAREGATE_POLICY", value_name = "FILE")]
     pub policy: Option<PathBuf>,
 
-    /// Where admitted requests go, http:// or https:// [default: an echo under /demo/]
+    /// Where admitted requests go, http:// or https:// [default: an echo]
     #[arg(long, env = "FAREGATE_UPSTREAM", value_name = "URL")]
     pub upstream: Option<BaseUrl>,
 

@@ -75,7 +75,7 @@ fn run_gateway(options: &Options) -> Result<(), Failure> {
 /// Says where the gateway is and, for a fresh store, how to try it.
 async fn greet(running: &Running, options: &Options) {
     let place = if options.memory { "nothing is kept".to_owned() } else { options.data.display().to_string() };
-    let target = options.upstream.as_ref().map_or("the echo under /demo/".to_owned(), ToString::to_string);
+    let target = options.upstream.as_ref().map_or("the echo".to_owned(), ToString::to_string);
     say(&format!("Faregate is listening on {} (store: {place}; behind it: {target})\n", running.url));
     say(&format!("Its own API is described at {}/docs\n", running.url));
     let keys = running.config.policy.management().keys();

@@ -31,6 +31,7 @@ pub use route::{InvalidCost, MAX_CALL_COST, Method, Refusals, RequestPath, Route
 pub struct Policy {
     environments: Vec<Environment>,
     credential_headers: Vec<CredentialHeader>,
+    sessions: Sessions,
     catalogue: BTreeMap<Scope, String>,
     presets: BTreeMap<String, GrantSet>,
     default_preset: String,
@@ -101,6 +102,12 @@ impl Policy {
         let is_listed = self.credential_headers.contains(&CredentialHeader::Authorization);
         let bearer = (!is_listed).then_some(CredentialHeader::Authorization);
         self.credential_headers.iter().copied().chain(bearer).collect()
+    }
+
+    /// Whether access tokens are credentials at the gate.
+    #[must_use]
+    pub fn sessions(&self) -> Sessions {
+        self.sessions
     }
 
     /// Every scope that exists, with what it is for.
@@ -229,6 +236,15 @@ impl CredentialHeader {
             Self::XApiKey => "x-api-key",
         }
     }
+}
+
+/// Whether an access token opens the API behind the gate. In management it is a credential whatever this says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sessions {
+    /// It acts for its account's default project, under the plan's limits.
+    Accepted,
+    /// Every call of the API needs a key.
+    Refused,
 }
 
 #[cfg(test)]

@@ -151,7 +151,7 @@ async fn without_a_dialect_every_answer_is_as_it_always_was() {
     let (session, id, key) = bundle.key_of_newcomer(json!({"name": "a"})).await;
     let knock = bundle.knock(&Caller::Anonymous, "GET", "/demo/free").await;
     let wanted = concat!(
-        r#"{"code":"missing_credentials","detail":"Send an API key as a Bearer token or in X-Api-Key.","#,
+        r#"{"code":"missing_credentials","detail":"Send an API key in a header that this API accepts.","#,
         r#""request_id":"request-1","status":401,"title":"Missing credentials","type":"/problems/missing_credentials"}"#
     );
     assert_eq!((knock.text("problem"), knock.text("contentType")), (wanted, "application/problem+json"));

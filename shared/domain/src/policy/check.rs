@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    CredentialHeader, Environment, Limits, Plan, Policy, SignUp,
+    CredentialHeader, Environment, Limits, Plan, Policy, Sessions, SignUp,
     fault::{Fault, Finding, Findings, PolicyError},
     lines::{Field, Lines},
-    shape::{CredentialFile, EnvironmentFile, LimitsFile, PlanFile, PolicyFile, ScopesFile, SignUpFile},
+    shape::{CredentialFile, EnvironmentFile, LimitsFile, PlanFile, PolicyFile, ScopesFile, SessionsFile, SignUpFile},
 };
 use crate::{
     money::MicroUsd,
@@ -36,6 +36,7 @@ pub(super) fn parse(text: &str) -> Result<Policy, PolicyError> {
     Ok(Policy {
         environments,
         credential_headers: file.credentials.into_iter().map(CredentialHeader::from).collect(),
+        sessions: file.sessions.into(),
         catalogue: scopes.catalogue,
         presets: scopes.presets,
         default_preset: file.scopes.default,
@@ -210,6 +211,15 @@ fn operators(texts: &[String], found: &mut Findings) -> BTreeSet<Address> {
         operators.extend(found.keep(&Field::of("operators").item(at), address));
     }
     operators
+}
+
+impl From<SessionsFile> for Sessions {
+    fn from(file: SessionsFile) -> Self {
+        match file {
+            SessionsFile::Accepted => Self::Accepted,
+            SessionsFile::Refused => Self::Refused,
+        }
+    }
 }
 
 impl From<CredentialFile> for CredentialHeader {

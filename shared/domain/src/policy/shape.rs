@@ -16,6 +16,9 @@ pub(super) struct PolicyFile {
     /// The headers that carry a credential at the gate; a header that is not listed is not read there. Management always
     /// reads `Authorization: Bearer` and the session cookie as well.
     pub(super) credentials: Vec<CredentialFile>,
+    /// Whether the access token of a sign-in is a credential at the gate as well. Default `accepted`.
+    #[serde(default)]
+    pub(super) sessions: SessionsFile,
     /// What credentials may be allowed to do.
     pub(super) scopes: ScopesFile,
     /// Which requests exist, what they require and what they cost. A request that no route names is refused.
@@ -87,6 +90,18 @@ pub(super) enum CredentialFile {
     /// `X-Api-Key: …`: a key.
     #[serde(rename = "x-api-key")]
     XApiKey,
+}
+
+/// Whether an access token opens the API behind the gate.
+#[derive(Deserialize, Default, Clone, Copy)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub(super) enum SessionsFile {
+    /// It acts for its account's default project, under the plan's limits.
+    #[default]
+    Accepted,
+    /// It only manages; every call of the API needs a key.
+    Refused,
 }
 
 /// What credentials may be allowed to do.
