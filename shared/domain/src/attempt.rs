@@ -12,6 +12,7 @@ use crate::{
     limit::{Opening, Rate},
     money::MicroUsd,
     origin::Origin,
+    policy::Route,
     rotation::Secret,
     row::Row,
     scope::Scope,
@@ -132,17 +133,9 @@ impl Attempt {
     #[must_use]
     pub fn admitted(self, cell: &Cell) -> Admission {
         let standing = Standing::of(cell, cell.counters.latest(self.now), self.route.as_ref());
-        let expires_in_seconds = self.expires_in_seconds(cell);
+        let expires_in_seconds = cell.expires_in_seconds(self.secret, self.now);
         let charge = ChargeId { cell: self.cell, nonce: self.row.charge };
         Admission { charge, cost: self.cost, lease: self.lease, standing, expires_in_seconds }
-    }
-
-    /// How soon the secret that was presented stops working, where that is soon.
-    fn expires_in_seconds(&self, cell: &Cell) -> Option<u64> {
-        let rotation = cell.secrets().and_then(|secrets| secrets.rotation);
-        let grace_end = rotation.filter(|_| self.secret == Secret::Old).and_then(|rotation| rotation.grace.end());
-        let end = cell.expires_at.into_iter().chain(grace_end).min()?;
-        Some(self.now.seconds_until(end)).filter(|seconds| *seconds <= WARNING_SECONDS)
     }
 
     /// The same request, fitted to a state of the cell.
@@ -231,6 +224,12 @@ pub struct RouteBucket {
 }
 
 impl RouteBucket {
+    /// The bucket of a route, if it has one, as it opens with a window's first request.
+    #[must_use]
+    pub fn of(route: &Route) -> Option<Self> {
+        route.rate.map(|rate| Self { class: route.class.clone(), rate, opening: Opening::Full })
+    }
+
     /// The window of an instant.
     #[must_use]
     pub fn window(&self, now: Timestamp) -> Window {
@@ -317,9 +316,6 @@ pub fn project_is_dry(wallet: &Wallet, cells: &[Cell], shortage: MicroUsd) -> De
         retry_at: cells.iter().filter_map(|cell| cell.leases.first_end()).min().filter(|_| may_return),
     }
 }
-
-/// From how many seconds before its end on a key's callers are warned: a week.
-pub const WARNING_SECONDS: u64 = 604_800;
 
 #[cfg(test)]
 mod tests;

@@ -10,7 +10,7 @@ use crate::{
     money::MicroUsd,
     origin::Allowlist,
     policy::Limits,
-    rotation::KeySecrets,
+    rotation::{KeySecrets, Secret},
     scope::GrantSet,
     time::Timestamp,
     window::WindowLength,
@@ -57,6 +57,15 @@ impl Cell {
     #[must_use]
     pub fn is_over(&self, now: Timestamp) -> bool {
         self.status == Status::Revoked || self.expires_at.is_some_and(|end| end <= now)
+    }
+
+    /// How soon the secret that was presented stops working, where that is within [`WARNING_SECONDS`].
+    #[must_use]
+    pub fn expires_in_seconds(&self, presented: Secret, now: Timestamp) -> Option<u64> {
+        let rotation = self.secrets().and_then(|secrets| secrets.rotation);
+        let grace_end = rotation.filter(|_| presented == Secret::Old).and_then(|rotation| rotation.grace.end());
+        let end = self.expires_at.into_iter().chain(grace_end).min()?;
+        Some(now.seconds_until(end)).filter(|seconds| *seconds <= WARNING_SECONDS)
     }
 }
 
@@ -162,6 +171,8 @@ impl CellId {
     }
 }
 
+/// From how many seconds before its end on a key's callers are warned: a week.
+pub const WARNING_SECONDS: u64 = 604_800;
 const SESSION_PREFIX: &str = "ssn_";
 
 #[cfg(test)]

@@ -24,7 +24,7 @@ pub use fault::PolicyError;
 pub use lines::Field;
 pub use management::{CookieWithoutOrigin, Management};
 pub use plan::{Plan, SignUp};
-pub use route::{Method, Refusals, RequestPath, Route};
+pub use route::{InvalidCost, MAX_CALL_COST, Method, Refusals, RequestPath, Route};
 
 /// A checked policy; every cross-reference in it holds.
 #[derive(Clone, Debug)]

@@ -1,5 +1,7 @@
 //! What the gate would say to a request with a key, without anything being taken.
 
+use std::borrow::Cow;
+
 use faregate_domain::{
     cell::{Cell, CellId},
     explanation::Explanation,
@@ -10,7 +12,7 @@ use faregate_domain::{
     support::Household,
 };
 
-use crate::{Gate, GateError, Request, claim::Claim, gate::find_route, pass::attempt_of};
+use crate::{Gate, GateError, Request, claim::Claim, pass::attempt_of};
 
 /// An explanation and what it was read from.
 #[derive(Clone, Debug)]
@@ -38,7 +40,7 @@ impl Gate {
         cost: Option<MicroUsd>,
     ) -> Result<Explained, GateError> {
         let services = self.services();
-        let mut route = find_route(&services.config.policy, request).cloned();
+        let mut route = self.find_route(request).map(Cow::into_owned);
         if let (Some(route), Some(cost)) = (&mut route, cost) {
             route.cost = cost;
         }

@@ -32,6 +32,13 @@ pub fn problem(denial: &Denial, now: Timestamp) -> Problem {
     }
 }
 
+/// 503: there is no decision, because a part failed that it rests on.
+#[must_use]
+pub fn gate_unavailable() -> Problem {
+    Problem::new(503, "gate_unavailable", "The gate cannot decide right now; try again.")
+        .with_header("retry-after", "1")
+}
+
 fn with_limit(problem: Problem, exhausted: &Exhausted) -> Problem {
     problem
         .with_member("limit_source", exhausted.source.as_str())

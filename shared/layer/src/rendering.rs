@@ -1,6 +1,9 @@
 //! How a decision becomes HTTP: the answer to a refused request, the rate-limit headers of an admitted one.
 
-use faregate_domain::policy::dialect::{HeaderNames, PROBLEM_CONTENT_TYPE};
+use faregate_domain::{
+    header::{LIMIT_HEADERS, PROBLEM_CACHING, PROBLEM_TYPE, REFUSAL_HEADERS},
+    policy::dialect::HeaderNames,
+};
 use http::{
     HeaderMap, HeaderName, HeaderValue, Response, StatusCode,
     header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER},
@@ -40,7 +43,7 @@ pub fn verdict<'m>(text: impl Fn(&'static str) -> &'m str) -> Result<Verdict, No
 #[must_use]
 pub fn refusal<'m>(status: StatusCode, text: impl Fn(&'static str) -> &'m str) -> Response<String> {
     let content_type = HeaderValue::from_str(text("contentType")).ok().filter(|it| !it.is_empty());
-    let content_type = content_type.unwrap_or(HeaderValue::from_static(PROBLEM_CONTENT_TYPE));
+    let content_type = content_type.unwrap_or(HeaderValue::from_static(PROBLEM_TYPE));
     let mut answer = problem(status, content_type, text("problem").to_owned());
     insert(answer.headers_mut(), &text, &REFUSAL_HEADERS);
     add_limits(answer.headers_mut(), text);
@@ -63,7 +66,7 @@ pub fn gate_unavailable(request_id: &str) -> Response<String> {
         "code": "gate_unavailable",
         "request_id": request_id,
     });
-    let content_type = HeaderValue::from_static(PROBLEM_CONTENT_TYPE);
+    let content_type = HeaderValue::from_static(PROBLEM_TYPE);
     let mut answer = problem(StatusCode::SERVICE_UNAVAILABLE, content_type, body.to_string());
     answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
     answer
@@ -87,7 +90,7 @@ fn problem(status: StatusCode, content_type: HeaderValue, body: String) -> Respo
     let mut answer = Response::new(body);
     *answer.status_mut() = status;
     answer.headers_mut().insert(CONTENT_TYPE, content_type);
-    answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static(PROBLEM_CACHING));
     answer
 }
 
@@ -111,16 +114,6 @@ fn insert<'m>(
         }
     }
 }
-
-const REFUSAL_HEADERS: [(&str, &str); 2] = [("retry-after", "retryAfter"), ("www-authenticate", "challenge")];
-const LIMIT_HEADERS: [(&str, &str); 6] = [
-    ("x-ratelimit-limit", "rlLimit"),
-    ("x-ratelimit-remaining", "rlRemaining"),
-    ("x-ratelimit-reset", "rlReset"),
-    ("ratelimit-policy", "policy"),
-    ("ratelimit", "rateLimit"),
-    ("x-key-expires-in", "keyExpiresIn"),
-];
 
 #[cfg(test)]
 mod tests {

@@ -17,6 +17,7 @@ mod keys;
 mod lapse;
 mod ledger;
 mod nonce;
+mod passage;
 mod project;
 mod schema;
 mod session;
@@ -35,4 +36,5 @@ pub use keys::{
 };
 pub use ledger::{Credited, Deposit, Deposited, Transfer, Transferred};
 pub use nonce::IssuedNonce;
+pub use passage::PassageOutcome;
 pub use project::{Followed, NewProject, Project, ProjectAmendment, ProjectInsertion, RateChange, SettingsChange};

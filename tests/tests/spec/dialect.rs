@@ -195,7 +195,7 @@ async fn a_template_may_name_whatever_an_answer_has() {
 async fn the_longest_refusal_fits_through_the_authorizer() {
     let word = |at: u32| format!("{}:{}", "w".repeat(61), char::from_u32(97 + at).unwrap());
     let mut scopes: Vec<String> = (0..23).map(word).collect();
-    let catalogue: String = scopes.iter().map(|scope| format!("    \"{scope}\": one\n")).collect();
+    let catalogue: Vec<_> = scopes.iter().map(|scope| format!("    \"{scope}\": one\n")).collect();
     scopes.push("demo:read".into());
     let name = |(at, ours): (usize, &&str)| format!("{ours}: X-{}{at}", "y".repeat(37));
     let names: Vec<_> = HeaderNames::RENAMED.iter().enumerate().map(name).collect();
@@ -208,7 +208,7 @@ async fn the_longest_refusal_fits_through_the_authorizer() {
             "x".repeat(padding),
         )
     };
-    let text = Policy::DEFAULT_TEXT.replace("  presets:\n", &format!("{catalogue}  presets:\n"));
+    let text = Policy::DEFAULT_TEXT.replace("  presets:\n", &format!("{}  presets:\n", catalogue.concat()));
     let is_sound = |padding: &usize| Policy::parse(&(text.clone() + &dialect(*padding))).is_ok();
     let padding = (0..1_024).rev().find(is_sound).unwrap();
     let text = text.clone() + &dialect(padding);

@@ -161,7 +161,7 @@ async fn work(Extension(admission): Extension<Admission>, Json(order): Json<Valu
 type Worked = (StatusCode, Extension<ActualCost>, Json<String>);
 
 /// Makes a key of `wallet`'s account on the running program.
-async fn make_key(running: &Running, wallet: &Wallet, body: Value) -> String {
+pub(crate) async fn make_key(running: &Running, wallet: &Wallet, body: Value) -> String {
     let json = [("content-type", "application/json")];
     let address = wallet.address().to_string();
     let (_, nonce) = fetch(&running.url, "GET", &format!("/auth/nonce/{address}"), &[], "").await;

@@ -6,6 +6,8 @@ mod header;
 mod json;
 mod template;
 
+use crate::header::PROBLEM_TYPE;
+
 pub use header::{HeaderNames, InvalidHeaderNames};
 pub use json::Json;
 pub use template::Template;
@@ -25,7 +27,7 @@ impl Dialect {
     /// The content type of errors.
     #[must_use]
     pub fn content_type(&self) -> &str {
-        self.content_type.as_deref().unwrap_or(PROBLEM_CONTENT_TYPE)
+        self.content_type.as_deref().unwrap_or(PROBLEM_TYPE)
     }
 
     /// The product's word for one of our codes.
@@ -112,7 +114,7 @@ const SHOWN_KEY_MEMBERS: [&str; 15] = [
 ];
 
 /// Every problem code, one for each page in `docs/problems`.
-pub const CODES: [&str; 42] = [
+pub const CODES: [&str; 43] = [
     "allocation_exceeded",
     "allowlist_exceeded",
     "already_settled",
@@ -147,6 +149,7 @@ pub const CODES: [&str; 42] = [
     "rate_limited_daily",
     "rate_limited_project",
     "reference_reused",
+    "request_in_flight",
     "request_timeout",
     "session_required",
     "too_many_projects",
@@ -156,6 +159,3 @@ pub const CODES: [&str; 42] = [
     "unsupported_wallet",
     "uri_too_long",
 ];
-
-/// The content type of problem details.
-pub const PROBLEM_CONTENT_TYPE: &str = "application/problem+json";

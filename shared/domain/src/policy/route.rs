@@ -56,6 +56,25 @@ impl Route {
         self.pattern.matches(method, path)
     }
 
+    /// The same route for one call that costs `cost`, or reserves it.
+    ///
+    /// A price that the policy fixes is a promise to whoever calls, so only two kinds of route let their API name
+    /// another: those that are settled, where the policy's amount is what is reserved unless more is known, and those
+    /// that are free as far as the policy knows.
+    ///
+    /// # Errors
+    /// [`InvalidCost`] for any other route, unless `cost` is its price, and above [`MAX_CALL_COST`].
+    pub fn priced(&self, cost: MicroUsd) -> Result<Self, InvalidCost> {
+        let is_open = self.lease_seconds.is_some() || self.cost == MicroUsd::ZERO;
+        if cost != self.cost && !is_open {
+            return Err(InvalidCost::Fixed);
+        }
+        if cost > MAX_CALL_COST {
+            return Err(InvalidCost::TooMuch);
+        }
+        Ok(Self { cost, ..self.clone() })
+    }
+
     /// Whether keys of the environment may call it.
     #[must_use]
     pub fn is_open_to(&self, environment: &str) -> bool {
@@ -74,6 +93,23 @@ impl Route {
     pub fn specificity(&self) -> Vec<u8> {
         self.pattern.specificity()
     }
+}
+
+/// The most that one call may be said to cost: a thousand dollars.
+pub const MAX_CALL_COST: MicroUsd = match MicroUsd::new(1_000_000_000) {
+    Ok(cost) => cost,
+    Err(_) => MicroUsd::ZERO,
+};
+
+/// Why a call cannot be said to cost that much.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidCost {
+    /// The policy fixes another price.
+    #[error("this route has a fixed price")]
+    Fixed,
+    /// Above [`MAX_CALL_COST`].
+    #[error("must be at most {MAX_CALL_COST}")]
+    TooMuch,
 }
 
 /// Who turns a refusal into an HTTP answer.
