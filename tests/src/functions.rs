@@ -20,6 +20,7 @@ pub struct Functions {
     verify: faregate_verify::App,
     keys: faregate_keys::App,
     charges: faregate_charges::App,
+    check: faregate_check::App,
     billing: faregate_billing::App,
 }
 
@@ -52,6 +53,7 @@ impl Functions {
             verify: faregate_verify::App::new(services.clone()).unwrap_or_else(|error| panic!("verify: {error}")),
             keys: faregate_keys::App::new(services.clone()),
             charges: faregate_charges::App::new(services.clone()),
+            check: faregate_check::App::new(services.clone()),
             billing: faregate_billing::App::new(services.clone()),
         }
     }
@@ -105,6 +107,9 @@ impl Functions {
         match (segments.next(), segments.next()) {
             (Some("auth"), Some("nonce")) => call(event, |request| self.nonce.handle(request)).await,
             (Some("auth" | ".well-known"), _) => call(event, |request| self.verify.handle(request)).await,
+            (_, Some("api-keys")) if path == "/v1/api-keys/verify" => {
+                call(event, |request| self.check.handle(request)).await
+            }
             (_, Some("charges")) => call(event, |request| self.charges.handle(request)).await,
             (_, Some("projects" | "billing" | "accounts" | "me")) => {
                 call(event, |request| self.billing.handle(request)).await

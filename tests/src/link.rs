@@ -14,6 +14,7 @@ use faregate_store::{Patience, Store};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
+    sync::Semaphore,
 };
 
 /// A forwarding HTTP/1.1 link that counts requests and plays the faults it is told to, one per request.
@@ -28,6 +29,8 @@ struct State {
     standing: Mutex<Option<Fault>>,
     requests: AtomicU64,
     late: Mutex<Vec<Vec<u8>>>,
+    held: AtomicU64,
+    let_through: Semaphore,
 }
 
 /// What happens to one request.
@@ -43,6 +46,8 @@ pub enum Fault {
     Duplicate,
     /// It does not arrive now; it is kept to arrive later.
     Delay,
+    /// It is held up until the test lets it through; its sender waits.
+    Hold,
     /// It is refused as too much.
     Throttle,
     /// It is answered with an internal error of DynamoDB.
@@ -97,6 +102,8 @@ impl Link {
             standing: Mutex::default(),
             requests: AtomicU64::new(0),
             late: Mutex::default(),
+            held: AtomicU64::new(0),
+            let_through: Semaphore::new(0),
         }));
         let serving = link.clone();
         tokio::spawn(async move {
@@ -147,6 +154,17 @@ impl Link {
         self.0.requests.load(Ordering::SeqCst)
     }
 
+    /// Requests that were held up so far.
+    #[must_use]
+    pub fn held(&self) -> u64 {
+        self.0.held.load(Ordering::SeqCst)
+    }
+
+    /// Lets one request through that is held up.
+    pub fn let_through(&self) {
+        self.0.let_through.add_permits(1);
+    }
+
     /// Lets everything arrive that was kept; returns each answer's status.
     pub async fn deliver_late(&self) -> Vec<u16> {
         let kept = std::mem::take(&mut *lock(&self.0.late));
@@ -176,6 +194,12 @@ impl Link {
                 }
                 Fault::Duplicate => {
                     lock(&self.0.late).push(request.clone());
+                    self.forward(&request).await
+                }
+                Fault::Hold => {
+                    self.0.held.fetch_add(1, Ordering::SeqCst);
+                    let Ok(permit) = self.0.let_through.acquire().await else { return };
+                    permit.forget();
                     self.forward(&request).await
                 }
                 Fault::Throttle => Ok(error(400, "ProvisionedThroughputExceededException")),

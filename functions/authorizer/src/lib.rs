@@ -6,7 +6,7 @@ mod response;
 use std::sync::Arc;
 
 use faregate_edge::secrets::SecretName;
-use faregate_gate::{Decision, Gate, Request, Services, StartError};
+use faregate_gate::{Gate, Services, StartError};
 use lambda_runtime::Diagnostic;
 use serde_json::Value;
 
@@ -44,8 +44,8 @@ impl App {
             tracing::error!(request_id = event.request.request_id, %error, "no decision");
             AuthorizerError::Unavailable
         })?;
-        log(&event.request, &decision);
-        let response = response::render(&decision, &event)?;
+        decision.log(&event.request.request_id);
+        let response = response::render(&decision, &event, self.gate.services().config.policy.dialect())?;
         serde_json::to_value(response).map_err(|_| AuthorizerError::Event)
     }
 }
@@ -69,15 +69,4 @@ impl From<AuthorizerError> for Diagnostic {
     fn from(error: AuthorizerError) -> Self {
         Self { error_type: "AuthorizerError".to_owned(), error_message: error.to_string() }
     }
-}
-
-fn log(request: &Request, decision: &Decision) {
-    let principal = decision.principal.as_ref();
-    let key_id = principal.map(faregate_gate::decision::Principal::key_id).unwrap_or_default();
-    let account_id = principal.map(|principal| principal.owner.account.to_string()).unwrap_or_default();
-    let (status, code, charge_id) = match &decision.verdict {
-        Ok(admission) => (200, "ok", admission.charge.to_string()),
-        Err(denial) => (denial.status(), denial.code(), String::new()),
-    };
-    tracing::info!(request_id = request.request_id, status, code, key_id, account_id, charge_id, "decided");
 }

@@ -10,8 +10,8 @@
 
 use std::collections::BTreeMap;
 
-use faregate_domain::{policy::Refusals, standing::Standing};
-use faregate_gate::{Decision, decision::Principal, refusal};
+use faregate_domain::policy::{Dialect, Refusals};
+use faregate_gate::{Decision, rendering::Rendering};
 use serde::Serialize;
 
 use crate::{AuthorizerError, event::Event};
@@ -45,13 +45,17 @@ struct Statement {
     resource: String,
 }
 
-/// The answer to `event`.
+/// The answer to `event`, a refusal in the product's dialect.
 ///
 /// # Errors
 /// [`AuthorizerError::Unauthorized`] for a 401 that API Gateway renders.
-pub(crate) fn render(decision: &Decision, event: &Event) -> Result<AuthorizerResponse, AuthorizerError> {
-    let status = decision.verdict.as_ref().err().map_or(200, faregate_domain::denial::Denial::status);
-    let (effect, usage_identifier_key) = match (decision.refusals, status) {
+pub(crate) fn render(
+    decision: &Decision,
+    event: &Event,
+    dialect: &Dialect,
+) -> Result<AuthorizerResponse, AuthorizerError> {
+    let rendering = Rendering::of(decision, &event.request.request_id, dialect);
+    let (effect, usage_identifier_key) = match (decision.refusals, rendering.status) {
         (_, 200) | (Refusals::Backend, _) => ("Allow", Some(admitted_key(&event.stage_arn))),
         (Refusals::Gateway, 401) => return Err(AuthorizerError::Unauthorized),
         // A 429 would tell the caller to come back; whatever else is wrong, time does not mend it.
@@ -65,7 +69,7 @@ pub(crate) fn render(decision: &Decision, event: &Event) -> Result<AuthorizerRes
             version: "2012-10-17",
             statement: [Statement { action: "execute-api:Invoke", effect, resource: format!("{}/*", event.stage_arn) }],
         },
-        context: context(decision, status, &event.request.request_id),
+        context: rendering.members,
         usage_identifier_key,
     })
 }
@@ -76,45 +80,6 @@ pub(crate) fn render(decision: &Decision, event: &Event) -> Result<AuthorizerRes
 fn admitted_key(stage_arn: &str) -> String {
     let api = stage_arn.rsplit(':').next().and_then(|rest| rest.split('/').next()).unwrap_or_default();
     format!("faregate-admitted-{api}")
-}
-
-fn context(decision: &Decision, status: u16, request_id: &str) -> BTreeMap<&'static str, String> {
-    let owner = decision.principal.as_ref().map(|principal| &principal.owner);
-    let of_owner = |read: fn(&faregate_domain::cell::Owner) -> String| owner.map(read).unwrap_or_default();
-    let tightest = decision.standing.as_ref().map(Standing::tightest);
-    let of_tightest = |read: fn(&faregate_domain::standing::Level) -> u64| {
-        tightest.map(|window| read(window).to_string()).unwrap_or_default()
-    };
-    let problem = decision.verdict.as_ref().err().map(|denial| refusal::problem(denial, decision.now));
-    let header = |name: &str| {
-        let headers = problem.as_ref().map(|problem| problem.headers.as_slice()).unwrap_or_default();
-        headers.iter().find(|(own, _)| *own == name).map(|(_, value)| value.clone()).unwrap_or_default()
-    };
-    let lease = decision.verdict.as_ref().ok().and_then(|admission| admission.lease);
-    BTreeMap::from([
-        ("status", status.to_string()),
-        ("code", decision.verdict.as_ref().map_or_else(faregate_domain::denial::Denial::code, |_| "ok").to_owned()),
-        ("problem", problem.as_ref().map(|problem| problem.body(request_id).to_string()).unwrap_or_default()),
-        ("retryAfter", header("retry-after")),
-        ("challenge", header("www-authenticate")),
-        ("accountId", of_owner(|owner| owner.account.to_string())),
-        ("projectId", of_owner(|owner| owner.project.to_string())),
-        ("keyId", decision.principal.as_ref().map(Principal::key_id).unwrap_or_default()),
-        ("environment", of_owner(|owner| owner.environment.clone())),
-        ("gallery", of_owner(|owner| owner.gallery.clone())),
-        ("scopes", decision.principal.as_ref().map(|principal| principal.scopes.clone()).unwrap_or_default()),
-        ("chargeId", decision.verdict.as_ref().map(|admission| admission.charge.to_string()).unwrap_or_default()),
-        ("settle", if lease.is_some() { "required".to_owned() } else { String::new() }),
-        ("reservedUsd", lease.map(|lease| lease.amount.to_string()).unwrap_or_default()),
-        ("rlLimit", of_tightest(|window| window.limit)),
-        ("rlRemaining", of_tightest(|window| window.remaining)),
-        ("rlReset", of_tightest(|window| window.resets_at.epoch_s())),
-        ("policy", decision.standing.as_ref().map(Standing::policy_field).unwrap_or_default()),
-        (
-            "rateLimit",
-            decision.standing.as_ref().map(|standing| standing.state_field(decision.now)).unwrap_or_default(),
-        ),
-    ])
 }
 
 #[cfg(test)]

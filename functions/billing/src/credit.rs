@@ -29,7 +29,7 @@ use crate::{
 impl App {
     /// Credits an account, for operators only; a reference is credited once for ever, however often it is sent.
     pub(crate) async fn credit(&self, request: &Request, id: &str) -> Result<Response<Body>, Refusal> {
-        let caller = self.gate.authenticate_self(request.method(), request.headers()).await?;
+        let caller = self.gate.authenticate_self(request).await?;
         if !caller.is_operator {
             return Err(Problem::new(403, "operator_required", "Only an operator can do this.").into());
         }

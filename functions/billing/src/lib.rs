@@ -15,7 +15,7 @@ mod view;
 use faregate_domain::{ledger::Declined, scope::Scope};
 use faregate_edge::{input, problem::Problem};
 use faregate_gate::{
-    Caller, Gate, Services,
+    Caller, Gate, Services, Tally,
     management::{Refusal, respond},
     refusal::dollars,
 };
@@ -35,8 +35,9 @@ impl App {
     }
 
     /// Answers one request; every failure is a problem document.
-    pub async fn handle(&self, request: Request) -> Response<Body> {
-        respond(&request, self.route(&request).await)
+    pub async fn handle(&self, mut request: Request) -> Response<Body> {
+        Tally::attach(&mut request);
+        respond(&request, self.route(&request).await, self.services().config.policy.dialect())
     }
 
     async fn route(&self, request: &Request) -> Result<Response<Body>, Refusal> {
@@ -61,7 +62,7 @@ impl App {
 
     async fn authenticate(&self, request: &Request, scope: &str) -> Result<Caller, Refusal> {
         let Ok(scope) = Scope::parse(scope) else { unreachable!("two words and a colon are a scope") };
-        Ok(self.gate.authenticate(request.method(), request.headers(), &scope).await?)
+        Ok(self.gate.authenticate(request, &scope).await?)
     }
 }
 

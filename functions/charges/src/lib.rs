@@ -2,15 +2,18 @@
 
 use faregate_domain::{
     charge::ChargeId,
-    denial::Denial,
-    scope::Scope,
     settlement::{ErrorCode, InvalidReport, Outcome, Report, Settlement},
 };
 use faregate_edge::{
     input::{self, Usd, present},
     problem::Problem,
 };
-use faregate_gate::{Gate, Services, refusal, settle::Settled};
+use faregate_gate::{
+    Gate, Services, Tally,
+    management::{Refusal, respond},
+    refusal,
+    settle::Settled,
+};
 use lambda_http::{Body, Request, Response, http::Method};
 use serde::{Deserialize, Serialize};
 
@@ -28,8 +31,10 @@ impl App {
     }
 
     /// Answers one request; every failure is a problem document.
-    pub async fn handle(&self, request: Request) -> Response<Body> {
-        self.route(&request).await.unwrap_or_else(|problem| problem.response(&input::request_id(&request)))
+    pub async fn handle(&self, mut request: Request) -> Response<Body> {
+        Tally::attach(&mut request);
+        let answered = self.route(&request).await.map_err(Refusal::from);
+        respond(&request, answered, self.gate.services().config.policy.dialect())
     }
 
     async fn route(&self, request: &Request) -> Result<Response<Body>, Problem> {
@@ -38,7 +43,7 @@ impl App {
         if request.method() != Method::POST {
             return Err(Problem::method_not_allowed("POST"));
         }
-        self.authorize(request).await?;
+        self.gate.authenticate_service(request).await?;
         let report = input::json::<SettleBody>(request)?.report()?;
         let charge = ChargeId::parse(id).map_err(|_| Problem::not_found())?;
         let settled = self.gate.settle(&charge, &report).await.map_err(|error| {
@@ -51,17 +56,6 @@ impl App {
             Settled::Invalid(invalid) => Err(invalid_report(invalid)),
             Settled::Unknown => Err(Problem::not_found()),
         }
-    }
-
-    /// Only a key that was given this very scope may settle: a wildcard opens what its owner may do, not this.
-    async fn authorize(&self, request: &Request) -> Result<(), Problem> {
-        let Ok(scope) = Scope::parse(SERVICE_SCOPE) else { return Err(Problem::unavailable()) };
-        let caller = self.gate.authenticate(request.method(), request.headers(), &scope).await?;
-        if caller.is_service(&scope) {
-            return Ok(());
-        }
-        let denial = Denial::InsufficientScope { required: scope.to_string() };
-        Err(refusal::problem(&denial, self.gate.services().clock.now()))
     }
 }
 
@@ -134,4 +128,3 @@ fn invalid_report(invalid: InvalidReport) -> Problem {
 
 const PREFIX: &str = "/v1/charges/";
 const SUFFIX: &str = "/settle";
-const SERVICE_SCOPE: &str = "gate:check";

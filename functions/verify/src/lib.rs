@@ -55,12 +55,13 @@ impl App {
     /// Answers one request; every failure is a problem document.
     pub async fn handle(&self, request: Request) -> Response<Body> {
         let request_id = input::request_id(&request);
+        let dialect = self.services.config.policy.dialect();
         match self.route(&request).await {
             Ok(response) => response,
-            Err(Refusal::Problem(problem)) => problem.response(&request_id),
+            Err(Refusal::Problem(problem)) => problem.response(&request_id, dialect),
             Err(Refusal::Failure(failure)) => {
                 tracing::error!(request_id, path = input::path(&request), %failure, "wallet login failed");
-                Problem::unavailable().response(&request_id)
+                Problem::unavailable().response(&request_id, dialect)
             }
         }
     }

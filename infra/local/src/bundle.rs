@@ -20,6 +20,7 @@ pub(crate) fn functions(services: &Services) -> Result<Functions, StartError> {
     let verify = faregate_verify::App::new(services.clone()).map_err(|error| failed("verify", &error))?;
     let keys = faregate_keys::App::new(services.clone());
     let charges = faregate_charges::App::new(services.clone());
+    let check = faregate_check::App::new(services.clone());
     let billing = faregate_billing::App::new(services.clone());
     let authorizer = faregate_authorizer::App::new(services.clone());
     let authorizer: Handler = Arc::new(move |event| {
@@ -31,6 +32,7 @@ pub(crate) fn functions(services: &Services) -> Result<Functions, StartError> {
         (Function::Verify, over_http!(verify)),
         (Function::Keys, over_http!(keys)),
         (Function::Charges, over_http!(charges)),
+        (Function::Check, over_http!(check)),
         (Function::Billing, over_http!(billing)),
         (Function::Authorizer, authorizer),
     ])))

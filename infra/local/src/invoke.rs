@@ -75,6 +75,8 @@ pub(crate) enum Function {
     Keys,
     /// Settles charges.
     Charges,
+    /// Decides for backends that ask.
+    Check,
     /// Manages projects and money.
     Billing,
     /// Decides about each request.
@@ -96,6 +98,7 @@ impl fmt::Display for Function {
             Self::Verify => "verify",
             Self::Keys => "keys",
             Self::Charges => "charges",
+            Self::Check => "check",
             Self::Billing => "billing",
             Self::Authorizer => "authorizer",
         })

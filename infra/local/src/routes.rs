@@ -117,10 +117,21 @@ impl Route {
 
 #[cfg(test)]
 mod tests {
+
     use super::*;
 
     fn routes() -> Routes {
         Routes::of(&Api::shipped().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn keys_are_where_the_policy_has_them() {
+        let routes = Routes::of(&Api::shipped().unwrap().with_keys_at("/api/keys").unwrap()).unwrap();
+        let template = "/api/keys/self";
+        let own = Place::Function { function: Function::Keys, template, parameters: Vec::new() };
+        assert_eq!(routes.find("/api/keys/self"), own);
+        assert_eq!(routes.find("/v1/api-keys/self"), Place::Gate);
+        assert!(matches!(routes.find("/auth/nonce/0x1"), Place::Function { function: Function::Nonce, .. }));
     }
 
     #[test]
@@ -134,7 +145,8 @@ mod tests {
         assert_eq!(template("/v1/api-keys/self"), "/v1/api-keys/self");
         let place = routes.find("/auth/nonce/0xa%20");
         let parameters = vec![("address".to_owned(), "0xa%20".to_owned())];
-        assert_eq!(place, Place::Function { function: Function::Nonce, template: "/auth/nonce/{address}", parameters });
+        let template = "/auth/nonce/{address}";
+        assert_eq!(place, Place::Function { function: Function::Nonce, template, parameters });
     }
 
     #[test]

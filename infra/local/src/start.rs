@@ -63,9 +63,10 @@ pub async fn start_at(options: Options, clock: Clock) -> Result<Running, StartEr
         Some(base) => Functions::Remote(Remote::new(client::connect().map_err(StartError::Tls)?, base.clone())),
         None => bundle::functions(&services)?,
     };
-    let api = Api::shipped()?;
+    let api = Api::shipped()?.with_keys_at(config.policy.management().keys())?;
     let (routes, pages) = (Routes::of(&api)?, Pages::of(&api));
-    let gateway = Arc::new(Gateway { functions, routes, pages, integration, clock });
+    let dialect = config.policy.dialect().clone();
+    let gateway = Arc::new(Gateway { functions, routes, pages, integration, dialect, clock });
     let (stop, stopped) = oneshot::channel::<()>();
     let served = server::serve(listener, Arc::clone(&gateway), async {
         // A sender that is gone stops the server as well.

@@ -52,11 +52,25 @@ impl Credential {
             }
         }
         let (header, text) = found.ok_or(Denial::MissingCredentials)?;
-        if text.len() > Self::MAX_BYTES {
-            return Err(Denial::InvalidApiKey);
+        match header {
+            CredentialHeader::Authorization => Self::of_bearer(text),
+            CredentialHeader::XApiKey if text.len() > Self::MAX_BYTES => Err(Denial::InvalidApiKey),
+            CredentialHeader::XApiKey => Ok(Self::Key(text.into())),
         }
-        let is_token = header == CredentialHeader::Authorization && text.matches('.').count() == 2;
-        Ok(if is_token { Self::Token(text.into()) } else { Self::Key(text.into()) })
+    }
+
+    /// Reads what somebody presented as a bearer credential: a key or an access token.
+    ///
+    /// # Errors
+    /// [`Denial::MissingCredentials`] when it is empty, [`Denial::InvalidApiKey`] when it is longer than
+    /// [`Credential::MAX_BYTES`].
+    pub fn of_bearer(text: &str) -> Result<Self, Denial> {
+        match text.len() {
+            0 => Err(Denial::MissingCredentials),
+            1..=Self::MAX_BYTES if text.matches('.').count() == 2 => Ok(Self::Token(text.into())),
+            1..=Self::MAX_BYTES => Ok(Self::Key(text.into())),
+            _ => Err(Denial::InvalidApiKey),
+        }
     }
 
     /// The text, for the one parser that checks it.
@@ -139,6 +153,15 @@ mod tests {
     fn an_endless_credential_is_refused() {
         let text = "x".repeat(Credential::MAX_BYTES + 1);
         assert_eq!(parse(&[("x-api-key", &text)]), Err(Denial::InvalidApiKey));
+    }
+
+    #[test]
+    fn a_bearer_credential_needs_no_header() {
+        let read = |text: &str| Credential::of_bearer(text).map(|credential| format!("{credential:?}"));
+        assert_eq!(read("abc").unwrap(), "Credential::Key");
+        assert_eq!(read("a.b.c").unwrap(), "Credential::Token");
+        assert_eq!(read(""), Err(Denial::MissingCredentials));
+        assert_eq!(read(&"x".repeat(Credential::MAX_BYTES + 1)), Err(Denial::InvalidApiKey));
     }
 
     #[test]

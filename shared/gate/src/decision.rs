@@ -1,13 +1,17 @@
 //! What the gate decided about one request, before any wiring renders it.
 
 use faregate_domain::{
-    attempt::Admission,
+    attempt::{Admission, RouteBucket},
     cell::{Cell, CellId, Owner},
     denial::Denial,
-    policy::Refusals,
+    passage::Pledge,
+    policy::{Refusals, Route},
+    rotation::Secret,
     standing::Standing,
     time::Timestamp,
 };
+
+use crate::{GateError, pass::Passed};
 
 /// A decision and what it was based on.
 #[derive(Clone, Debug)]
@@ -28,6 +32,56 @@ impl Decision {
     /// A refusal before anything was read.
     pub(crate) fn refused_unread(now: Timestamp, refusals: Refusals, denial: Denial) -> Self {
         Self { now, refusals, verdict: Err(denial), principal: None, standing: None }
+    }
+
+    /// What an attempt came to.
+    ///
+    /// # Errors
+    /// [`GateError::Contended`] for an admission without the state that it left.
+    pub(crate) fn of(passed: Passed, refusals: Refusals, now: Timestamp) -> Result<Self, GateError> {
+        // Somebody who failed to prove who they are learns nothing of the cell.
+        let (standing, is_known) = (passed.standing(), passed.is_known());
+        let Passed { attempt, verdict, cell } = passed;
+        let principal = cell.as_ref().filter(|_| is_known).map(|cell| Principal::of(&attempt.cell, cell));
+        let verdict = match (verdict, &cell) {
+            (Ok(()), Some(cell)) => Ok(attempt.admitted(cell)),
+            (Ok(()), None) => return Err(GateError::Contended),
+            (Err(denial), _) => Err(denial),
+        };
+        Ok(Self { now, refusals, verdict, principal, standing })
+    }
+
+    /// What a pledged attempt came to that its cell shows as applied, and whose answer nobody has.
+    pub(crate) fn recovered(pledge: &Pledge, cell: &Cell, route: &Route, now: Timestamp) -> Self {
+        let bucket = RouteBucket::of(route);
+        let standing = Standing::of(cell, cell.counters.latest(now), bucket.as_ref());
+        let admission = Admission {
+            charge: pledge.charge.clone(),
+            cost: pledge.cost,
+            lease: pledge.lease,
+            standing: standing.clone(),
+            // Which of two secrets was presented is not known any more.
+            expires_in_seconds: cell.expires_in_seconds(Secret::Current, now),
+        };
+        Self {
+            now,
+            refusals: route.refusals,
+            verdict: Ok(admission),
+            principal: Some(Principal::of(&pledge.charge.cell, cell)),
+            standing: Some(standing),
+        }
+    }
+
+    /// One line of the log about it.
+    pub fn log(&self, request_id: &str) {
+        let principal = self.principal.as_ref();
+        let key_id = principal.map(Principal::key_id).unwrap_or_default();
+        let account_id = principal.map(|principal| principal.owner.account.to_string()).unwrap_or_default();
+        let (status, code, charge_id) = match &self.verdict {
+            Ok(admission) => (200, "ok", admission.charge.to_string()),
+            Err(denial) => (denial.status(), denial.code(), String::new()),
+        };
+        tracing::info!(request_id, status, code, key_id, account_id, charge_id, "decided");
     }
 }
 

@@ -1,11 +1,12 @@
 //! The straight line of a decision: request → credential → attempt → admission or denial.
 
+use std::borrow::Cow;
+
 use faregate_domain::{
     attempt::{Attempt, permit},
     credential::Credential,
     denial::Denial,
-    policy::{Method, Policy, Refusals, RequestPath, Route},
-    standing::Standing,
+    policy::{Method, Refusals, RequestPath, Route, Sessions},
     time::Timestamp,
 };
 use faregate_edge::{secrets::SecretsError, token::Issuance};
@@ -14,10 +15,9 @@ use faregate_store::StoreError;
 use crate::{
     Decision, Request, Services,
     claim::Claim,
-    decision::Principal,
     lanes::Lanes,
     memory::Memory,
-    pass::{Passed, attempt_of},
+    pass::{Passed, Ready, attempt_of},
     session::SessionVerifier,
     turns::Turns,
 };
@@ -56,55 +56,61 @@ impl Gate {
     /// # Errors
     /// [`GateError`] when a part that the decision rests on failed: then nothing is admitted and nobody is refused.
     pub async fn decide(&self, request: &Request) -> Result<Decision, GateError> {
+        let accepted = self.services.config.policy.credential_headers();
+        let credential = Credential::parse(request.header_pairs(), accepted);
+        let call = Call { request, route: self.find_route(request), credential };
+        // The compiler follows futures within futures only so far.
+        Box::pin(self.decide_call(&call)).await
+    }
+
+    /// Decides a call whose parts somebody else has told apart, as [`Gate::decide`] does.
+    ///
+    /// # Errors
+    /// As [`Gate::decide`].
+    pub async fn decide_call(&self, call: &Call<'_>) -> Result<Decision, GateError> {
         let now = self.services.clock.now();
-        let policy = &self.services.config.policy;
-        let Some(route) = find_route(policy, request) else {
-            return Ok(Decision::refused_unread(now, Refusals::Gateway, Denial::UnknownRoute));
+        match self.prepare(call, now).await? {
+            Prepared::Decided(decision) => Ok(*decision),
+            Prepared::Ready(ready) => {
+                let (passed, _) = self.carry_out(*ready).await?;
+                Decision::of(passed, call.refusals(), now)
+            }
+        }
+    }
+
+    /// The route that a request belongs to.
+    #[must_use]
+    pub fn find_route(&self, request: &Request) -> Option<Cow<'_, Route>> {
+        let method = Method::parse(&request.method).ok()?;
+        let path = RequestPath::parse(&request.path).ok()?;
+        self.services.config.policy.find_route(&method, &path).map(Cow::Borrowed)
+    }
+
+    /// Checks all that can be checked without the one write; what is left to do is that.
+    pub(crate) async fn prepare(&self, call: &Call<'_>, now: Timestamp) -> Result<Prepared, GateError> {
+        let refusals = call.refusals();
+        let refused = |denial| Ok(Prepared::Decided(Box::new(Decision::refused_unread(now, refusals, denial))));
+        let Some(route) = call.route.as_deref() else {
+            return refused(Denial::UnknownRoute);
         };
-        match self.identify(request, now).await? {
-            Ok(claim) => self.pass(request, route, claim, now).await,
-            Err(denial) => Ok(Decision::refused_unread(now, route.refusals, denial)),
-        }
-    }
-
-    /// Reads the credential and checks all that can be checked without the cell.
-    async fn identify(&self, request: &Request, now: Timestamp) -> Result<Result<Claim, Denial>, GateError> {
-        let policy = &self.services.config.policy;
-        match Credential::parse(request.header_pairs(), policy.credential_headers()) {
-            Ok(credential) => self.claim(&credential, now).await,
-            Err(denial) => Ok(Err(denial)),
-        }
-    }
-
-    async fn pass(
-        &self,
-        request: &Request,
-        route: &Route,
-        claim: Claim,
-        now: Timestamp,
-    ) -> Result<Decision, GateError> {
+        let sessions = self.services.config.policy.sessions();
+        let claim = match &call.credential {
+            Ok(Credential::Token(_)) if sessions == Sessions::Refused => return refused(Denial::MissingCredentials),
+            Ok(credential) => match self.claim(credential, now).await? {
+                Ok(claim) => claim,
+                Err(denial) => return refused(denial),
+            },
+            Err(denial) => return refused(denial.clone()),
+        };
         let passed = if route.is_open_to(&claim.environment) {
-            self.pass_route(request, route, &claim, now).await?
+            match self.line_up(call.request, route, claim, now).await {
+                Ok(ready) => return Ok(Prepared::Ready(Box::new(ready))),
+                Err(passed) => *passed,
+            }
         } else {
-            self.refuse_environment(attempt_of(request, route, &claim, now), &claim).await?
+            self.refuse_environment(attempt_of(call.request, route, &claim, now), &claim).await?
         };
-        let Passed { attempt, verdict, cell } = passed;
-        let standing = cell.as_ref().map(|cell| Standing::of(cell, attempt.now, attempt.route.as_ref()));
-        let principal = cell.as_ref().map(|cell| Principal::of(&attempt.cell, cell));
-        let verdict = match (verdict, &cell) {
-            (Ok(()), Some(cell)) => Ok(attempt.admitted(cell)),
-            (Ok(()), None) => return Err(GateError::Contended),
-            (Err(denial), _) => Err(denial),
-        };
-        // Somebody who failed to prove who they are learns nothing of the cell.
-        let is_known = !matches!(verdict, Err(Denial::InvalidApiKey | Denial::InvalidToken));
-        Ok(Decision {
-            now,
-            refusals: route.refusals,
-            verdict,
-            principal: principal.filter(|_| is_known),
-            standing: standing.filter(|_| is_known),
-        })
+        Ok(Prepared::Decided(Box::new(Decision::of(passed, refusals, now)?)))
     }
 
     /// A closed environment is told to holders of a live key only, so the key is looked up first; nothing is counted.
@@ -134,16 +140,41 @@ pub enum GateError {
     /// Too many writers at once: the attempt lost every time.
     #[error("the cell changed under every attempt")]
     Contended,
+    /// The answer is no JSON.
+    #[error("the decision could not be written as json")]
+    Render(#[from] serde_json::Error),
     /// A project without a wallet.
     #[error("the project's wallet is missing")]
     NoWallet,
     /// A key without a cell.
     #[error("the key's cell is missing")]
     NoCell,
+    /// A counted request in which nobody made room for what is left.
+    #[error("the request has no room for its caller's limits")]
+    NoTally,
 }
 
-fn find_route<'p>(policy: &'p Policy, request: &Request) -> Option<&'p Route> {
-    let method = Method::parse(&request.method).ok()?;
-    let path = RequestPath::parse(&request.path).ok()?;
-    policy.find_route(&method, &path)
+/// What is to be decided, its parts told apart.
+#[derive(Debug)]
+pub struct Call<'c> {
+    /// The request itself; a credential among its headers is not looked for.
+    pub request: &'c Request,
+    /// Its route, at the price of this call; `None` where the policy names none.
+    pub route: Option<Cow<'c, Route>>,
+    /// What the caller presented.
+    pub credential: Result<Credential, Denial>,
+}
+
+impl Call<'_> {
+    pub(crate) fn refusals(&self) -> Refusals {
+        self.route.as_ref().map_or(Refusals::Gateway, |route| route.refusals)
+    }
+}
+
+/// How far a call comes without the one write.
+pub(crate) enum Prepared {
+    /// To its end.
+    Decided(Box<Decision>),
+    /// To the write.
+    Ready(Box<Ready>),
 }

@@ -30,7 +30,7 @@ impl Lanes {
         };
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let lane = idle.unwrap_or_else(|| Lane { name: base62::random(NAME_CHARS, &mut entropy::fill), last_seq: 0 });
-        (LaneGuard { lanes: self.clone(), lane, _permit: permit }, has_waited)
+        (LaneGuard { lanes: self.clone(), lane, is_retired: false, _permit: permit }, has_waited)
     }
 }
 
@@ -39,6 +39,7 @@ impl Lanes {
 pub(crate) struct LaneGuard {
     lanes: Lanes,
     lane: Lane,
+    is_retired: bool,
     _permit: Option<OwnedSemaphorePermit>,
 }
 
@@ -55,6 +56,17 @@ impl LaneGuard {
         self.lane.last_seq
     }
 
+    /// Gives the lane up when the guard is dropped: its last number then stands in the cell for good, and tells whoever
+    /// asks later what became of it.
+    pub(crate) fn retire(&mut self) {
+        self.is_retired = true;
+    }
+
+    /// Takes [`LaneGuard::retire`] back: nobody will ask.
+    pub(crate) fn reinstate(&mut self) {
+        self.is_retired = false;
+    }
+
     /// Learns that a higher number was used.
     pub(crate) fn used(&mut self, seq: u64) {
         self.lane.last_seq = self.lane.last_seq.max(seq);
@@ -63,6 +75,9 @@ impl LaneGuard {
 
 impl Drop for LaneGuard {
     fn drop(&mut self) {
+        if self.is_retired {
+            return;
+        }
         let lane = Lane { name: std::mem::take(&mut self.lane.name), last_seq: self.lane.last_seq };
         self.lanes.idle.lock().unwrap_or_else(PoisonError::into_inner).push(lane);
     }
@@ -98,6 +113,27 @@ mod tests {
         let (mut again, _) = lanes.enter().await;
         assert_eq!(again.name(), name);
         assert_eq!(again.next_seq(now), 91);
+    }
+
+    #[tokio::test]
+    async fn a_lane_that_was_given_up_is_never_used_again() {
+        let lanes = Lanes::default();
+        let (mut first, _) = lanes.enter().await;
+        let name = first.name().to_owned();
+        first.retire();
+        drop(first);
+        for _ in 0..2 * MAX_LANES {
+            let (mut other, has_waited) = lanes.enter().await;
+            assert_ne!(other.name(), name);
+            assert!(!has_waited, "a place was lost with the lane");
+            other.retire();
+        }
+        let (mut kept, _) = lanes.enter().await;
+        let name = kept.name().to_owned();
+        kept.retire();
+        kept.reinstate();
+        drop(kept);
+        assert_eq!(lanes.enter().await.0.name(), name);
     }
 
     #[tokio::test]

@@ -8,7 +8,9 @@ use faregate_domain::{
     lease::Lease,
     limit::Opening,
     policy::Route,
+    rotation::Secret,
     row::{Row, agent_family, network_of},
+    standing::Standing,
     time::Timestamp,
 };
 use faregate_edge::entropy;
@@ -26,30 +28,64 @@ pub(crate) struct Passed {
     pub(crate) cell: Option<Cell>,
 }
 
+impl Passed {
+    /// What is left of each limit. Somebody who failed to prove who they are learns nothing of the cell.
+    pub(crate) fn standing(&self) -> Option<Standing> {
+        let cell = self.cell.as_ref().filter(|_| self.is_known())?;
+        Some(Standing::of(cell, self.attempt.now, self.attempt.route.as_ref()))
+    }
+
+    /// Whether the caller has proven who they are.
+    pub(crate) fn is_known(&self) -> bool {
+        !matches!(self.verdict, Err(Denial::InvalidApiKey | Denial::InvalidToken))
+    }
+}
+
+/// An attempt before it is sent.
+pub(crate) struct Ready {
+    /// With its lane and its number there.
+    pub(crate) attempt: Attempt,
+    claim: Claim,
+    pub(crate) lane: LaneGuard,
+    /// Whether its number was written down, so that it must be sent under no other.
+    pub(crate) is_pledged: bool,
+}
+
 impl Gate {
-    /// Takes a request to its verdict, and remembers what that showed of the cell.
-    pub(crate) async fn pass_route(
+    /// Gives a request its lane and its number there, unless memory refuses it.
+    pub(crate) async fn line_up(
         &self,
         request: &Request,
         route: &Route,
-        claim: &Claim,
+        claim: Claim,
         now: Timestamp,
-    ) -> Result<Passed, GateError> {
-        let mut attempt = attempt_of(request, route, claim, now);
-        if let Some(remembered) = self.memory.refuse(&attempt) {
-            return Ok(Passed { attempt, verdict: Err(remembered.denial), cell: remembered.cell });
-        }
+    ) -> Result<Ready, Box<Passed>> {
+        let mut attempt = self.unless_remembered(attempt_of(request, route, &claim, now))?;
         let (mut lane, has_waited) = self.lanes.enter().await;
         if has_waited {
-            attempt = attempt_of(request, route, claim, self.services().clock.now());
-            if let Some(remembered) = self.memory.refuse(&attempt) {
-                return Ok(Passed { attempt, verdict: Err(remembered.denial), cell: remembered.cell });
-            }
+            let now = self.services().clock.now();
+            attempt = self.unless_remembered(attempt_of(request, route, &claim, now))?;
         }
+        lane.name().clone_into(&mut attempt.lane);
+        attempt.seq = lane.next_seq(attempt.now);
+        Ok(Ready { attempt, claim, lane, is_pledged: false })
+    }
+
+    fn unless_remembered(&self, attempt: Attempt) -> Result<Attempt, Box<Passed>> {
+        match self.memory.refuse(&attempt) {
+            Some(remembered) => {
+                Err(Box::new(Passed { attempt, verdict: Err(remembered.denial), cell: remembered.cell }))
+            }
+            None => Ok(attempt),
+        }
+    }
+
+    /// Takes an attempt to its verdict, and remembers what that showed of the cell.
+    pub(crate) async fn carry_out(&self, ready: Ready) -> Result<(Passed, LaneGuard), GateError> {
+        let Ready { attempt, claim, mut lane, is_pledged } = ready;
         let now = attempt.now;
-        attempt.lane = lane.name().to_owned();
-        attempt.seq = lane.next_seq(now);
-        let passed = self.send(attempt, claim, &mut lane).await?;
+        let pledged_seq = is_pledged.then_some(attempt.seq);
+        let passed = self.send(attempt, &claim, pledged_seq, &mut lane).await?;
         match &passed.verdict {
             Ok(()) => {
                 self.memory.admitted(&claim.cell, passed.cell.as_ref());
@@ -57,12 +93,18 @@ impl Gate {
             }
             Err(denial) => self.memory.refused(&passed.attempt, denial, passed.cell.as_ref(), now),
         }
-        Ok(passed)
+        Ok((passed, lane))
     }
 
     /// Sends the attempt until it is applied or refused for good.
-    async fn send(&self, attempt: Attempt, claim: &Claim, lane: &mut LaneGuard) -> Result<Passed, GateError> {
-        let mut sending = Sending { attempt, has_fresh_pepper: false, has_strays: false, turn: None };
+    async fn send(
+        &self,
+        attempt: Attempt,
+        claim: &Claim,
+        pledged_seq: Option<u64>,
+        lane: &mut LaneGuard,
+    ) -> Result<Passed, GateError> {
+        let mut sending = Sending { attempt, pledged_seq, has_fresh_pepper: false, has_strays: false, turn: None };
         if let Some(seen) = self.memory.find(&claim.cell) {
             sending.attempt = self.foreseen(sending.attempt.fitted(&seen), &seen).await?;
         }
@@ -76,6 +118,10 @@ impl Gate {
     async fn send_on(&self, sending: &mut Sending, claim: &Claim) -> Result<Settled, GateError> {
         for round in 0..MAX_WRITES {
             self.turns.pause(round).await;
+            // Somebody has closed the lane to a pledged attempt, to make another in its place.
+            if sending.pledged_seq.is_some_and(|seq| seq != sending.attempt.seq) {
+                return Err(GateError::Contended);
+            }
             let cell = match self.services().store.admit(&sending.attempt).await? {
                 Outcome::Applied(cell) => return Ok((Ok(()), Some(*cell))),
                 Outcome::Refused { cell, has_unanswered } => {
@@ -172,10 +218,10 @@ pub(crate) fn attempt_of(request: &Request, route: &Route, claim: &Claim, now: T
         network: network_of(request.source_ip),
         agent: agent_family(request.header("user-agent")),
     };
-    let bucket = |rate| RouteBucket { class: route.class.clone(), rate, opening: Opening::Full };
     Attempt {
         cell: claim.cell.clone(),
         proof: claim.proof.clone(),
+        secret: Secret::Current,
         now,
         seq: 0,
         lane: String::new(),
@@ -183,7 +229,7 @@ pub(crate) fn attempt_of(request: &Request, route: &Route, claim: &Claim, now: T
         origin: request.origin(),
         cost: route.cost,
         opening: Opening::Full,
-        route: route.rate.map(bucket),
+        route: RouteBucket::of(route),
         project_window: None,
         lease: route.lease_seconds.map(|seconds| Lease::starting(now, seconds, route.cost)),
         over: Vec::new(),
@@ -197,6 +243,8 @@ pub(crate) fn attempt_of(request: &Request, route: &Route, claim: &Claim, now: T
 /// An attempt on its way.
 struct Sending {
     attempt: Attempt,
+    /// The only number that it may be sent under, where that was written down.
+    pledged_seq: Option<u64>,
     has_fresh_pepper: bool,
     /// Whether a copy of it may still be on its way.
     has_strays: bool,

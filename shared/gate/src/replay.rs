@@ -15,8 +15,8 @@ use crate::{Gate, management::Refusal};
 /// What makes two requests the same.
 #[derive(Clone, Debug)]
 pub struct Ticket {
-    name: String,
-    fingerprint: Fingerprint,
+    pub(crate) name: String,
+    pub(crate) fingerprint: Fingerprint,
 }
 
 impl Ticket {
@@ -40,10 +40,7 @@ impl Gate {
         let Some(record) = self.services().store.find_record(&ticket.name).await? else { return Ok(None) };
         match Precedent::of(record.fingerprint, record.end, ticket.fingerprint, now) {
             Precedent::Forgotten => Ok(None),
-            Precedent::Other => {
-                let detail = "This Idempotency-Key was used with another body.";
-                Err(Problem::new(422, "idempotency_key_reused", detail).into())
-            }
+            Precedent::Other => Err(reused().into()),
             Precedent::Same => {
                 let secrets = &self.services().secrets;
                 let seal = secrets.find(SecretName::Seal, now).await?;
@@ -73,6 +70,20 @@ impl Gate {
             end: now.plus_s(IdempotencyKey::LIFETIME_S),
         })
     }
+}
+
+/// 422: the key stands for another request.
+#[must_use]
+pub fn reused() -> Problem {
+    Problem::new(422, "idempotency_key_reused", "This Idempotency-Key was used with another body.")
+}
+
+/// 409: somebody is at the request that the key stands for.
+#[must_use]
+pub fn in_flight(retry_at: Timestamp, now: Timestamp) -> Problem {
+    let detail = "A request with this Idempotency-Key is being answered.";
+    Problem::new(409, "request_in_flight", detail)
+        .with_header("retry-after", now.seconds_until(retry_at).max(1).to_string())
 }
 
 /// The `Idempotency-Key` header, if there is one.

@@ -1,12 +1,7 @@
 //! An admitted request as the backend sees it: who calls, and the charge that the gate has made.
 
-use std::fmt;
-
-use faregate_domain::{
-    id::{AccountId, KeyId, ProjectId},
-    money::MicroUsd,
-    scope::{Grant, GrantSet},
-};
+use faregate_client::{Charge, InvalidPrincipal, Part, Principal};
+use faregate_domain::money::MicroUsd;
 
 /// What the gate says of a request that it let through. The layer puts it into the request's extensions.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,23 +14,6 @@ pub struct Admission {
     pub reserved: Option<MicroUsd>,
     /// The gateway's id of the request, at most 128 visible ASCII characters; empty where it names none.
     pub request_id: String,
-}
-
-/// Who is calling.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Principal {
-    /// The account that pays.
-    pub account: AccountId,
-    /// The project that the caller belongs to.
-    pub project: ProjectId,
-    /// The key that called; `None` for a signed-in person.
-    pub key: Option<KeyId>,
-    /// The environment's name, `[a-z0-9-]{1,32}`.
-    pub environment: String,
-    /// The gallery that requests of this caller search, at most 128 visible ASCII characters.
-    pub gallery: String,
-    /// What the caller may do.
-    pub scopes: GrantSet,
 }
 
 impl Admission {
@@ -53,73 +31,27 @@ impl Admission {
             "required" => Some(MicroUsd::parse(text("reservedUsd")).map_err(|_| MalformedAdmission("reservedUsd"))?),
             _ => return Err(MalformedAdmission("settle")),
         };
-        Ok(Self { principal: Principal::read(text)?, charge, reserved, request_id: request_id.to_owned() })
+        let principal = Principal::parse(|part| text(member_of(part)), text("scopes").split(' '));
+        let principal = principal.map_err(|InvalidPrincipal(part)| MalformedAdmission(member_of(part)))?;
+        Ok(Self { principal, charge, reserved, request_id: request_id.to_owned() })
     }
 }
-
-impl Principal {
-    fn read<'m>(text: impl Fn(&'static str) -> &'m str) -> Result<Self, MalformedAdmission> {
-        let key = Some(text("keyId")).filter(|id| !id.is_empty()).map(KeyId::parse).transpose();
-        let scopes = text("scopes").split(' ').map(Grant::parse).collect::<Result<Vec<_>, _>>().and_then(GrantSet::new);
-        Ok(Self {
-            account: AccountId::parse(text("accountId")).map_err(|_| MalformedAdmission("accountId"))?,
-            project: ProjectId::parse(text("projectId")).map_err(|_| MalformedAdmission("projectId"))?,
-            key: key.map_err(|_| MalformedAdmission("keyId"))?,
-            environment: bounded(text("environment"), 1..=32, is_name_byte).ok_or(MalformedAdmission("environment"))?,
-            gallery: bounded(text("gallery"), 0..=128, |byte| byte.is_ascii_graphic())
-                .ok_or(MalformedAdmission("gallery"))?,
-            scopes: scopes.map_err(|_| MalformedAdmission("scopes"))?,
-        })
-    }
-}
-
-/// The id under which a charge is settled: opaque, and safe in a URL, `[A-Za-z0-9_]{1,64}`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Charge(String);
-
-impl Charge {
-    /// Reads the id of a charge.
-    ///
-    /// # Errors
-    /// [`InvalidCharge`] for any other text than `[A-Za-z0-9_]{1,64}`.
-    pub fn parse(text: &str) -> Result<Self, InvalidCharge> {
-        bounded(text, 1..=64, |byte| byte.is_ascii_alphanumeric() || byte == b'_').map(Self).ok_or(InvalidCharge)
-    }
-
-    /// The id as text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for Charge {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(&self.0)
-    }
-}
-
-/// A text that is no id of a charge.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not the id of a charge")]
-pub struct InvalidCharge;
 
 /// The member of an admission that is not what the gate writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the admission's {0} is malformed")]
 pub(crate) struct MalformedAdmission(pub(crate) &'static str);
 
-/// A text within a range of lengths, of allowed bytes only.
-pub(crate) fn bounded(
-    text: &str,
-    lengths: std::ops::RangeInclusive<usize>,
-    is_allowed: impl Fn(u8) -> bool,
-) -> Option<String> {
-    (lengths.contains(&text.len()) && text.bytes().all(is_allowed)).then(|| text.to_owned())
-}
-
-fn is_name_byte(byte: u8) -> bool {
-    byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-'
+/// The member that carries a part of the caller.
+fn member_of(part: Part) -> &'static str {
+    match part {
+        Part::Account => "accountId",
+        Part::Project => "projectId",
+        Part::Key => "keyId",
+        Part::Environment => "environment",
+        Part::Gallery => "gallery",
+        Part::Scopes => "scopes",
+    }
 }
 
 #[cfg(test)]
@@ -196,17 +128,6 @@ pub(crate) mod tests {
             ("reservedUsd", "1e3"),
         ] {
             assert_eq!(with(member, value).unwrap_err(), MalformedAdmission(member), "{value}");
-        }
-    }
-
-    #[test]
-    fn an_id_of_a_charge_cannot_leave_its_place_in_a_url() {
-        let longest = "c".repeat(64);
-        for text in ["a", "chg_A9", &longest] {
-            assert_eq!(Charge::parse(text).unwrap().to_string(), text);
-        }
-        for text in ["", "a/b", "a?b", "a#b", "a%2f", "a.b", "a-b", "a b", "é", &"c".repeat(65)] {
-            assert_eq!(Charge::parse(text), Err(InvalidCharge), "{text}");
         }
     }
 }

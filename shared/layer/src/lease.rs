@@ -7,13 +7,13 @@ use std::{
     task::Poll,
 };
 
+use faregate_client::{Charge, Settlement};
 use faregate_domain::money::MicroUsd;
 use http::Response;
 use tokio::{runtime::Handle, task::JoinHandle};
 
 use crate::{
-    admission::Charge,
-    outcome::{Said, Settlement},
+    outcome::{Said, failed},
     settler::Settler,
 };
 
@@ -48,16 +48,16 @@ impl Lease {
     ) -> Result<Response<B>, E> {
         match caught(answered).await {
             Ok(Ok((response, said))) => {
-                let settlement = Settlement::of(response.status(), &said, self.reserved);
+                let settlement = said.settlement(response.status(), self.reserved);
                 self.close(settlement).await;
                 Ok(response)
             }
             Ok(Err(error)) => {
-                self.close(Some(Settlement::failed("service_error"))).await;
+                self.close(Some(failed("service_error"))).await;
                 Err(error)
             }
             Err(panic) => {
-                self.close(Some(Settlement::failed("panic"))).await;
+                self.close(Some(failed("panic"))).await;
                 resume_unwind(panic)
             }
         }
@@ -89,7 +89,7 @@ impl Drop for Lease {
     fn drop(&mut self) {
         if let Some(charge) = self.charge.take() {
             // Runs by itself: nobody is left to wait for it.
-            drop(self.start(charge, Settlement::failed("cancelled")));
+            drop(self.start(charge, failed("cancelled")));
         }
     }
 }

@@ -40,13 +40,11 @@ mod service;
 mod settler;
 mod source;
 
-pub use admission::{Admission, Charge, InvalidCharge, Principal};
-pub use faregate_domain::{
-    id::{AccountId, KeyId, ProjectId},
-    money::{InvalidAmount, MicroUsd},
-    scope::{Grant, GrantSet, Scope},
-    settlement::ErrorCode,
+pub use admission::Admission;
+pub use faregate_client::{
+    AccountId, BoxError, Charge, ErrorCode, Grant, GrantSet, InvalidAmount, InvalidCharge, InvalidServiceKey, KeyId,
+    MicroUsd, Principal, ProjectId, Scope, ServiceKey, Settlement,
 };
-pub use outcome::{ActualCost, COST_HEADER, Outcome, Settlement};
+pub use outcome::{ActualCost, COST_HEADER, Outcome};
 pub use service::{Faregate, FaregateLayer, Settling};
-pub use settler::{BoxError, InvalidServiceKey, InvalidSettler, ServiceKey, SettleError, Settler};
+pub use settler::{InvalidSettler, SettleError, Settler};

@@ -1,5 +1,6 @@
 //! How a request ended, and what it cost: what a backend may say of it, and what follows when it says nothing.
 
+use faregate_client::Settlement;
 use faregate_domain::{money::MicroUsd, settlement::ErrorCode};
 use http::{HeaderMap, HeaderName, Response, StatusCode};
 
@@ -23,41 +24,9 @@ pub enum Outcome {
     Deferred,
 }
 
-/// What the gate is told about a charge.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Settlement {
-    /// The request succeeded.
-    Succeeded {
-        /// What is charged; `None` is the whole reserved amount.
-        actual: Option<MicroUsd>,
-    },
-    /// The request failed, and costs nothing.
-    Failed {
-        /// Why, in the backend's own word.
-        code: Option<ErrorCode>,
-    },
-}
-
-impl Settlement {
-    /// A failure of the kind that the layer itself finds.
-    pub(crate) fn failed(code: &str) -> Self {
-        Self::Failed { code: ErrorCode::parse(code) }
-    }
-
-    /// The settlement of a charge of `reserved` by what a response says; `None` when it says that it is for later.
-    pub(crate) fn of(status: StatusCode, said: &Said, reserved: MicroUsd) -> Option<Self> {
-        match said.outcome.clone() {
-            Some(Outcome::Deferred) => None,
-            Some(Outcome::Failed(code)) => Some(Self::Failed { code: Some(code) }),
-            None if status.is_server_error() => Some(Self::failed(&format!("http_{}", status.as_str()))),
-            None | Some(Outcome::Succeeded) => {
-                if let Some(actual) = said.actual.filter(|actual| *actual > reserved) {
-                    tracing::error!(%actual, %reserved, "the backend's cost is above what was reserved for it");
-                }
-                Some(Self::Succeeded { actual: said.actual.filter(|actual| *actual <= reserved) })
-            }
-        }
-    }
+/// A failure of the kind that the layer itself finds.
+pub(crate) fn failed(code: &str) -> Settlement {
+    Settlement::Failed { code: ErrorCode::parse(code) }
 }
 
 /// What a response says about its request.
@@ -68,6 +37,22 @@ pub(crate) struct Said {
 }
 
 impl Said {
+    /// The settlement of a charge of `reserved` by what a response of this status says; `None` when it says that it is
+    /// for later.
+    pub(crate) fn settlement(&self, status: StatusCode, reserved: MicroUsd) -> Option<Settlement> {
+        match self.outcome.clone() {
+            Some(Outcome::Deferred) => None,
+            Some(Outcome::Failed(code)) => Some(Settlement::Failed { code: Some(code) }),
+            None if status.is_server_error() => Some(failed(&format!("http_{}", status.as_str()))),
+            None | Some(Outcome::Succeeded) => {
+                if let Some(actual) = self.actual.filter(|actual| *actual > reserved) {
+                    tracing::error!(%actual, %reserved, "the backend's cost is above what was reserved for it");
+                }
+                Some(Settlement::Succeeded { actual: self.actual.filter(|actual| *actual <= reserved) })
+            }
+        }
+    }
+
     /// Takes what a response says out of it: both extensions, and [`COST_HEADER`] where the backend uses it.
     pub(crate) fn take<B>(response: &mut Response<B>, reads_cost_header: bool) -> Self {
         let in_header = if reads_cost_header { take_cost(response.headers_mut()) } else { None };
@@ -101,7 +86,7 @@ mod tests {
 
     fn settlement(status: u16, outcome: Option<Outcome>, actual: Option<u64>) -> Option<Settlement> {
         let said = Said { outcome, actual: actual.map(usd) };
-        Settlement::of(StatusCode::from_u16(status).unwrap(), &said, usd(100))
+        said.settlement(StatusCode::from_u16(status).unwrap(), usd(100))
     }
 
     fn succeeded(actual: Option<u64>) -> Settlement {
@@ -125,7 +110,7 @@ mod tests {
     fn what_is_said_goes_before_the_status() {
         let code = ErrorCode::parse("model.timeout").unwrap();
         assert_eq!(settlement(500, Some(Outcome::Succeeded), Some(1)), Some(succeeded(Some(1))));
-        assert_eq!(settlement(200, Some(Outcome::Failed(code)), Some(1)), Some(Settlement::failed("model.timeout")));
+        assert_eq!(settlement(200, Some(Outcome::Failed(code)), Some(1)), Some(failed("model.timeout")));
         for status in [202, 500] {
             assert_eq!(settlement(status, Some(Outcome::Deferred), Some(1)), None);
         }

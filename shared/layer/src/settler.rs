@@ -1,33 +1,18 @@
-//! Tells the gate how a charge ended: bounded in time, repeated where that helps, never in the way of a response.
+//! Tells the gate how a charge ended: never in the way of a response, and not forgotten when its caller goes away.
 
-mod backoff;
-mod client;
-mod key;
+use std::{fmt, sync::Arc, time::Duration};
 
-use std::{fmt, sync::Arc};
-
-use http::{
-    Request, Response,
-    header::{AUTHORIZATION, CONTENT_TYPE},
-};
+use faregate_client::{Backoff, BoxError, Charge, Client, ServiceKey, Settlement};
+pub use faregate_client::{CallError as SettleError, InvalidClient as InvalidSettler};
+use http::{Request, Response};
 use http_body::Body;
-use serde_json::json;
-use tokio::{runtime::Handle, sync::watch, task::JoinHandle, time};
+use tokio::{runtime::Handle, sync::watch, task::JoinHandle};
 use tower_service::Service;
-use url::Url;
-
-use self::client::Exchange;
-pub use self::{
-    client::{BoxError, SettleError},
-    key::{InvalidServiceKey, ServiceKey},
-};
-use crate::{admission::Charge, outcome::Settlement};
 
 /// Settles charges at a gate; clones share connections.
 ///
-/// One settlement takes up to 3 attempts of 3 seconds. An attempt is repeated when the network failed or the gate
-/// answered 5xx, after a random pause that grows, or after `Retry-After` (in seconds) if that is at most 5; whatever
-/// else the gate answers is final. A repeated settlement is harmless: the gate answers it as it did the first time.
+/// One settlement takes up to 3 attempts of 3 seconds, as every call of a [`Client`] does, with shorter pauses: a
+/// response may be waiting. A repeated settlement is harmless: the gate answers it as it did the first time.
 ///
 /// # Examples
 /// ```
@@ -40,10 +25,7 @@ use crate::{admission::Charge, outcome::Settlement};
 pub struct Settler(Arc<Shared>);
 
 struct Shared {
-    /// Without a slash at its end.
-    gate: String,
-    key: ServiceKey,
-    exchange: Exchange,
+    client: Client,
     /// Settlements that run by themselves.
     running: watch::Sender<usize>,
 }
@@ -55,9 +37,7 @@ impl Settler {
     /// # Errors
     /// [`InvalidSettler`] when `gate` is no bare HTTP address, or the system has no roots to trust.
     pub fn new(gate: &str, key: ServiceKey) -> Result<Self, InvalidSettler> {
-        let gate = base(gate)?;
-        let exchange = if gate.starts_with("https:") { client::secure() } else { Ok(client::plain()) };
-        Ok(Self::with_exchange(gate, key, exchange.map_err(InvalidSettler::Tls)?))
+        Client::new(gate, key).map(Self::over)
     }
 
     /// A settler that calls the gate through a client of its own, for another way of trusting, or through a proxy.
@@ -73,28 +53,22 @@ impl Settler {
         B::Data: Send,
         B::Error: Into<BoxError>,
     {
-        Ok(Self::with_exchange(base(gate)?, key, client::exchange(client)))
+        Client::with_client(gate, key, client).map(Self::over)
     }
 
-    fn with_exchange(gate: String, key: ServiceKey, exchange: Exchange) -> Self {
-        Self(Arc::new(Shared { gate, key, exchange, running: watch::Sender::new(0) }))
+    fn over(client: Client) -> Self {
+        Self(Arc::new(Shared { client: client.with_backoff(BACKOFF), running: watch::Sender::new(0) }))
     }
 
     /// Settles a charge, for work that goes on after its response. A charge can be settled once; to say the same again
     /// does nothing.
     ///
     /// # Errors
-    /// [`SettleError`] when the gate refused or did not answer. The whole reserved amount is charged when the
-    /// reservation expires; to settle after that still gives the difference back.
+    /// [`SettleError`] when the gate refused or did not answer: 409 says that the charge was settled with another
+    /// result, 404 that there is nothing to settle. The whole reserved amount is charged when the reservation expires;
+    /// to settle after that still gives the difference back.
     pub async fn settle(&self, charge: &Charge, settlement: &Settlement) -> Result<(), SettleError> {
-        let mut failures = 0;
-        loop {
-            let Err(error) = self.attempt(charge, settlement).await else { return Ok(()) };
-            failures += 1;
-            let Some(pause) = backoff::pause(failures, &error, random()) else { return Err(error) };
-            tracing::debug!(%charge, %error, ?pause, "a settlement is tried again");
-            time::sleep(pause).await;
-        }
+        self.0.client.settle(charge, settlement).await
     }
 
     /// Waits until every settlement that runs by itself has ended: call it before the process ends, after the server
@@ -114,44 +88,12 @@ impl Settler {
             }
         })
     }
-
-    async fn attempt(&self, charge: &Charge, settlement: &Settlement) -> Result<(), SettleError> {
-        let shared = &self.0;
-        let body = match settlement {
-            Settlement::Succeeded { actual: None } => json!({"outcome": "succeeded"}),
-            Settlement::Succeeded { actual: Some(actual) } => {
-                json!({"outcome": "succeeded", "actual_usd": actual.to_string()})
-            }
-            Settlement::Failed { code: None } => json!({"outcome": "failed"}),
-            Settlement::Failed { code: Some(code) } => json!({"outcome": "failed", "error_code": code.as_str()}),
-        };
-        let request = Request::post(format!("{}/v1/charges/{charge}/settle", shared.gate))
-            .header(CONTENT_TYPE, "application/json")
-            .header(AUTHORIZATION, shared.key.header())
-            .body(body.to_string());
-        let request = request.map_err(|error| SettleError::Unreachable(error.to_string()))?;
-        match time::timeout(client::ATTEMPT_TIMEOUT, (shared.exchange)(request)).await {
-            Ok(answered) => answered,
-            Err(_) => Err(SettleError::TimedOut),
-        }
-    }
 }
 
 impl fmt::Debug for Settler {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.debug_struct("Settler").field("gate", &self.0.gate).finish_non_exhaustive()
+        out.debug_struct("Settler").field("gate", &self.0.client.gate()).finish_non_exhaustive()
     }
-}
-
-/// Why there is no settler.
-#[derive(Debug, thiserror::Error)]
-pub enum InvalidSettler {
-    /// Not an address that a path can be put behind.
-    #[error("the gate's address is not http:// or https:// without query, fragment and credentials")]
-    Gate,
-    /// The system has no trusted roots.
-    #[error("no trusted roots for tls: {0}")]
-    Tls(#[source] std::io::Error),
 }
 
 /// A settlement that runs by itself, counted until it ends, however it ends.
@@ -170,21 +112,8 @@ impl Drop for Running {
     }
 }
 
-fn base(gate: &str) -> Result<String, InvalidSettler> {
-    let url = Url::parse(gate).map_err(|_| InvalidSettler::Gate)?;
-    let is_http = matches!(url.scheme(), "http" | "https") && url.has_host();
-    let is_bare = url.query().is_none() && url.fragment().is_none();
-    let has_credentials = !url.username().is_empty() || url.password().is_some();
-    if !is_http || !is_bare || has_credentials {
-        return Err(InvalidSettler::Gate);
-    }
-    Ok(url.as_str().trim_end_matches('/').to_owned())
-}
-
-/// Without randomness all waiters wait as long as they may, which is still a pause.
-fn random() -> u64 {
-    getrandom::u64().unwrap_or(u64::MAX)
-}
+/// No gateway waits for long.
+const BACKOFF: Backoff = Backoff { first_bound: Duration::from_millis(200), longest_wait: Duration::from_secs(5) };
 
 #[cfg(test)]
 mod tests;

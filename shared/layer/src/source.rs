@@ -4,10 +4,7 @@ use std::collections::BTreeMap;
 
 use http::{HeaderMap, Request};
 
-use crate::{
-    admission::bounded,
-    member::{MEMBERS, REQUEST_ID},
-};
+use crate::member::{MEMBERS, REQUEST_ID};
 
 /// The one place that is believed; whatever stands in another is a caller's word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +36,8 @@ impl Source {
             Self::Lambda => event::request_id(request.extensions()),
             Self::Headers => request.headers().get(REQUEST_ID).and_then(|value| value.to_str().ok()),
         };
-        id.and_then(|id| bounded(id, 1..=128, |byte| byte.is_ascii_graphic())).unwrap_or_default()
+        let is_plain = |id: &&str| id.len() <= MAX_ID_BYTES && id.bytes().all(|byte| byte.is_ascii_graphic());
+        id.filter(is_plain).unwrap_or_default().to_owned()
     }
 
     /// Whether the process may stand still as soon as a response is returned.
@@ -128,6 +126,8 @@ mod event {
         }
     }
 }
+
+const MAX_ID_BYTES: usize = 128;
 
 #[cfg(test)]
 mod tests {

@@ -39,14 +39,22 @@ impl Store {
     /// # Errors
     /// [`StoreError`] when DynamoDB gave no answer: a copy may then be applied yet.
     pub async fn fence(&self, attempt: &Attempt) -> Result<Outcome, StoreError> {
+        self.close_lane(&attempt.cell, &attempt.lane, attempt.seq).await
+    }
+
+    /// As [`Store::fence`], for an attempt of which only its lane and its number there are known.
+    ///
+    /// # Errors
+    /// As [`Store::fence`].
+    pub async fn close_lane(&self, cell: &CellId, lane: &str, seq: u64) -> Result<Outcome, StoreError> {
         let mut builder = Builder::default();
-        builder.name("#i", attempt.lane.as_str());
-        builder.number(":seq", attempt.seq);
-        builder.number(":passed", attempt.seq + 1);
+        builder.name("#i", lane);
+        builder.number(":seq", seq);
+        builder.number(":passed", seq + 1);
         builder.set("q.#i = :passed");
         builder.require("attribute_exists(q)");
         builder.require("NOT q.#i >= :seq");
-        self.send(&builder.build(attempt.cell.partition(), CELL)).await
+        self.send(&builder.build(cell.partition(), CELL)).await
     }
 
     /// Adds a grant's money to a cell on its own: for one that is too small to pay for the request that found it, and

@@ -17,6 +17,7 @@ mod keys;
 mod lapse;
 mod ledger;
 mod nonce;
+mod passage;
 mod project;
 mod schema;
 mod session;
@@ -30,7 +31,10 @@ pub use expression::Write;
 pub use funding::WalletOutcome;
 pub use idempotency::Record;
 pub use jwks::PublishedKey;
-pub use keys::{BudgetChange, KeyAmendment, KeyDescription, KeyInsertion, LimitsChange, NewKey};
+pub use keys::{
+    BudgetChange, KeyAmendment, KeyDescription, KeyInsertion, KeyRotation, LimitsChange, NewKey, RotationOutcome,
+};
 pub use ledger::{Credited, Deposit, Deposited, Transfer, Transferred};
 pub use nonce::IssuedNonce;
+pub use passage::PassageOutcome;
 pub use project::{Followed, NewProject, Project, ProjectAmendment, ProjectInsertion, RateChange, SettingsChange};

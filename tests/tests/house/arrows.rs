@@ -38,6 +38,7 @@ enum Room {
     Store,
     Edge,
     Gate,
+    Client,
     Layer,
     Function,
     Roof,
@@ -48,7 +49,8 @@ impl Room {
         let shared = |names: &[&str]| name.strip_prefix("faregate-").is_some_and(|name| names.contains(&name));
         match self {
             Self::Domain => false,
-            Self::Store | Self::Edge | Self::Layer => shared(&["domain"]),
+            Self::Store | Self::Edge | Self::Client => shared(&["domain"]),
+            Self::Layer => shared(&["domain", "client"]),
             Self::Gate => shared(&["domain", "store", "edge"]),
             Self::Function => shared(&["domain", "store", "edge", "gate"]),
             Self::Roof => name != "faregate-tests",
@@ -62,6 +64,7 @@ fn room_of(path: &str) -> Option<Room> {
         "shared/store" => Some(Room::Store),
         "shared/edge" => Some(Room::Edge),
         "shared/gate" => Some(Room::Gate),
+        "shared/client" => Some(Room::Client),
         "shared/layer" => Some(Room::Layer),
         "infra/local" | "tests" => Some(Room::Roof),
         folder => folder.strip_prefix("functions/").map(|_| Room::Function),
@@ -106,14 +109,19 @@ fn a_layer_that_knows_how_the_gate_decides_is_found() {
 }
 
 #[test]
-fn only_backends_and_the_roof_know_the_layer() {
-    let manifest = "[dependencies]\nfaregate-layer = { workspace = true, features = [\"lambda\"] }";
-    for room in ["shared/domain", "shared/store", "shared/edge", "shared/gate", "functions/authorizer"] {
-        assert_eq!(upward(&format!("{room}/Cargo.toml"), manifest).len(), 1, "{room}");
+fn only_backends_and_the_roof_know_the_layer_and_the_client() {
+    for name in ["layer", "client"] {
+        let manifest = format!("[dependencies]\nfaregate-{name} = {{ workspace = true, features = [\"lambda\"] }}");
+        for room in ["shared/domain", "shared/store", "shared/edge", "shared/gate", "functions/authorizer"] {
+            assert_eq!(upward(&format!("{room}/Cargo.toml"), &manifest).len(), 1, "{name} {room}");
+        }
+        for room in ["infra/local", "tests"] {
+            assert!(upward(&format!("{room}/Cargo.toml"), &manifest).is_empty(), "{name} {room}");
+        }
     }
-    for room in ["infra/local", "tests"] {
-        assert!(upward(&format!("{room}/Cargo.toml"), manifest).is_empty(), "{room}");
-    }
+    let client = "[dependencies]\nfaregate-client.workspace = true";
+    assert!(upward("shared/layer/Cargo.toml", client).is_empty());
+    assert_eq!(upward("shared/client/Cargo.toml", "[dependencies]\nfaregate-layer.workspace = true").len(), 1);
 }
 
 #[test]

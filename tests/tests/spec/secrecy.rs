@@ -6,7 +6,7 @@ use std::{
 };
 
 use faregate_tests::{Bundle, Caller, Fault};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// Everything that was logged.
 #[derive(Clone, Default)]
@@ -30,11 +30,12 @@ async fn no_secret_is_in_any_log_answer_error_or_item() {
     let lines =
         tracing_subscriber::fmt().json().with_max_level(tracing::Level::TRACE).with_writer(move || writer.clone());
     lines.try_init().unwrap();
-    let bundle = Bundle::new().await;
+    let (bundle, service) = Bundle::with_service().await;
     let session = bundle.newcomer().await;
     let (id, key) = bundle.key(&session, json!({"name": "a", "budget_usd": 0.01})).await;
-    let Caller::Key(text) = key.clone() else { panic!("a key") };
+    let (Caller::Key(text), Caller::Key(service_text)) = (&key, &service) else { panic!("keys") };
     let page = format!("/v1/api-keys/{id}");
+    let (rotate, explain) = (format!("{page}/rotate"), format!("{page}/explain"));
     let mut shown = String::new();
     for caller in [&key, &session.caller(), &Caller::Bearer(text.clone())] {
         for (method, path) in
@@ -47,12 +48,27 @@ async fn no_secret_is_in_any_log_answer_error_or_item() {
             ("GET", page.as_str(), None),
             ("PATCH", page.as_str(), Some(format!(r#"{{"name":7,"{text}":"{text}"}}"#))),
             ("POST", "/v1/api-keys", Some(format!(r#"{{"name":"b","budget_usd":"{text}"}}"#))),
+            ("POST", rotate.as_str(), Some(format!(r#"{{"grace_from":"{text}"}}"#))),
+            ("POST", explain.as_str(), Some(format!(r#"{{"method":"{text}","path":"/{text}","origin":"{text}"}}"#))),
             ("POST", "/auth/verify", Some(format!(r#"{{"address":"{text}","signature":"{text}","nonce":"{text}"}}"#))),
         ] {
             shown += &bundle.send(method, path, caller, body.as_deref()).await.text;
         }
     }
+    for (path, field) in
+        [("/demo/free", "origin"), ("/demo/paid", "method"), ("/nowhere", "path"), ("/demo/free", "ip")]
+    {
+        let mut question = json!({"key": text, "method": "POST", "path": path});
+        shown += &verify(&bundle, &service, "whole", &question).await;
+        question[field] = json!(text);
+        shown += &verify(&bundle, &service, "misplaced", &question).await;
+        shown += &verify(&bundle, &service, text, &question).await;
+    }
+    for body in [format!(r#"{{"key":"{text}""#), format!(r#"{{"{text}":1}}"#), format!(r#""{text}""#)] {
+        shown += &bundle.send("POST", "/v1/api-keys/verify", &service, Some(&body)).await.text;
+    }
     bundle.link.keep_playing(Some(Fault::Break));
+    shown += &verify(&bundle, &service, "outage", &json!({"key": text, "method": "GET", "path": "/demo/free"})).await;
     shown += &bundle.knock(&key, "GET", "/demo/free").await.answer.to_string();
     shown += &bundle.get(&page, &key).await.text;
     bundle.link.keep_playing(None);
@@ -68,6 +84,7 @@ async fn no_secret_is_in_any_log_answer_error_or_item() {
     let signature = session.token.rsplit('.').next().unwrap();
     for (name, secret) in [
         ("the key's secret part", &text[24..46]),
+        ("the service's secret part", &service_text[24..46]),
         ("the token", signature),
         ("the pepper", &"a".repeat(64)),
         ("the tag secret", &"b".repeat(64)),
@@ -77,6 +94,14 @@ async fn no_secret_is_in_any_log_answer_error_or_item() {
             assert!(!content.contains(secret), "{name} is in {place}");
         }
     }
+}
+
+/// Asks for a decision about a caller, under an idempotency key.
+async fn verify(bundle: &Bundle, service: &Caller, idempotency_key: &str, question: &Value) -> String {
+    let Caller::Key(service) = service else { panic!("a key") };
+    let headers =
+        [("x-api-key", service.as_str()), ("content-type", "application/json"), ("idempotency-key", idempotency_key)];
+    bundle.send_with("POST", "/v1/api-keys/verify", &headers, Some(&question.to_string())).await.text
 }
 
 async fn everything_stored(bundle: &Bundle) -> String {

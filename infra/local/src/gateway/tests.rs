@@ -77,7 +77,7 @@ fn gateway(functions: Functions, integration: Integration) -> Gateway {
     let api = Api::shipped().unwrap();
     let (routes, pages) = (Routes::of(&api).unwrap(), Pages::of(&api));
     let clock = Clock::standing_at(Timestamp::from_epoch_s(1_789_000_000));
-    Gateway { functions, routes, pages, integration, clock }
+    Gateway { functions, routes, pages, integration, dialect: Dialect::default(), clock }
 }
 
 fn authorizer(answer: Result<Value, &'static str>) -> Functions {
@@ -158,10 +158,15 @@ async fn an_upstream_that_is_away_is_a_502() {
 }
 
 #[tokio::test]
-async fn without_an_upstream_only_the_echo_answers() {
-    let gateway = gateway(authorizer(Ok(allow(&json!({"status": "200"})))), Integration::Echo);
-    assert_eq!(ask(&gateway, Request::get("/demo/anything")).await.0, 200);
-    assert_eq!(ask(&gateway, Request::get("/other")).await.0, 404);
+async fn without_an_upstream_the_echo_answers_whatever_is_admitted() {
+    let admitted = gateway(authorizer(Ok(allow(&json!({"status": "200"})))), Integration::Echo);
+    for path in ["/demo/anything", "/sessions", "/"] {
+        let (status, _, body) = ask(&admitted, Request::get(path)).await;
+        let echoed: Value = serde_json::from_str(&body).unwrap();
+        assert_eq!((status, &echoed["data"]["path"]), (200, &json!(path)));
+    }
+    let refused = gateway(authorizer(Ok(allow(&json!({"status": "404", "problem": "{}"})))), Integration::Echo);
+    assert_eq!(ask(&refused, Request::get("/sessions")).await.0, 404);
 }
 
 #[tokio::test]

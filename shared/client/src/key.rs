@@ -1,4 +1,4 @@
-//! The credential that a backend settles with.
+//! The credential that a backend asks and settles with.
 
 use std::fmt;
 
@@ -23,7 +23,7 @@ impl ServiceKey {
     }
 
     /// The value of `Authorization` (RFC 6750, section 2.1), marked as one that must not be logged.
-    pub(super) fn header(&self) -> HeaderValue {
+    pub(crate) fn header(&self) -> HeaderValue {
         self.0.clone()
     }
 }

@@ -2,9 +2,9 @@
 
 use std::{future::poll_fn, pin::Pin, time::Duration};
 
-use http::{HeaderMap, Request, Response, StatusCode, header::RETRY_AFTER};
+use http::{HeaderMap, Request, Response, header::RETRY_AFTER};
 use http_body::Body;
-use http_body_util::{BodyExt, Limited};
+use http_body_util::{BodyExt, Collected, LengthLimitError, Limited};
 use hyper_rustls::HttpsConnectorBuilder;
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
@@ -13,44 +13,25 @@ use hyper_util::{
 use serde_json::Value;
 use tower_service::Service;
 
-use crate::admission::bounded;
+use crate::{CallError, bounded::bounded};
 
 /// An error of any kind.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Sends one request and judges its answer.
-pub(super) type Exchange = Box<dyn Fn(Request<String>) -> Answered + Send + Sync>;
-type Answered = Pin<Box<dyn Future<Output = Result<(), SettleError>> + Send>>;
+/// What stands in an answer, as far as it could be read.
+pub(crate) type Content = Result<Vec<u8>, CallError>;
 
-/// Why a charge is not settled.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SettleError {
-    /// The gate answered, but not with success: 409 says that the charge was settled with another result, 404 that
-    /// there is nothing to settle.
-    #[error("the gate answered {}", [.status.as_str(), .code].join(" ").trim_end())]
-    Refused {
-        /// What it answered.
-        status: StatusCode,
-        /// The problem's code; empty where there is none.
-        code: String,
-        /// When it wishes to be asked again.
-        retry_after: Option<Duration>,
-    },
-    /// The network failed.
-    #[error("the gate could not be reached: {0}")]
-    Unreachable(String),
-    /// The gate did not answer in time.
-    #[error("the gate did not answer in time")]
-    TimedOut,
-}
+/// Sends one request and judges its answer.
+pub(crate) type Exchange = Box<dyn Fn(Request<String>) -> Answered + Send + Sync>;
+type Answered = Pin<Box<dyn Future<Output = Result<Content, CallError>> + Send>>;
 
 /// Calls over TCP, for a gate on the same machine or network.
-pub(super) fn plain() -> Exchange {
+pub(crate) fn plain() -> Exchange {
     exchange(pool().build::<_, String>(tcp()))
 }
 
 /// Calls over TLS.
-pub(super) fn secure() -> Result<Exchange, std::io::Error> {
+pub(crate) fn secure() -> Result<Exchange, std::io::Error> {
     let mut tcp = tcp();
     tcp.enforce_http(false);
     // The process may know several providers and have chosen none.
@@ -60,7 +41,7 @@ pub(super) fn secure() -> Result<Exchange, std::io::Error> {
 }
 
 /// Calls through any client.
-pub(super) fn exchange<C, B>(client: C) -> Exchange
+pub(crate) fn exchange<C, B>(client: C) -> Exchange
 where
     C: Service<Request<String>, Response = Response<B>> + Clone + Send + Sync + 'static,
     C::Error: Into<BoxError>,
@@ -72,14 +53,14 @@ where
     Box::new(move |request| {
         let mut client = client.clone();
         Box::pin(async move {
-            let unreachable = |error: C::Error| SettleError::Unreachable(deepest(error.into().as_ref()));
+            let unreachable = |error: C::Error| CallError::Unreachable(deepest(error.into().as_ref()));
             poll_fn(|context| client.poll_ready(context)).await.map_err(unreachable)?;
             judge(client.call(request).await.map_err(unreachable)?).await
         })
     })
 }
 
-async fn judge<B>(answer: Response<B>) -> Result<(), SettleError>
+async fn judge<B>(answer: Response<B>) -> Result<Content, CallError>
 where
     B: Body,
     B::Error: Into<BoxError>,
@@ -88,13 +69,22 @@ where
     // Read to its end in any case, so that the connection can be used again.
     let body = Limited::new(body, MAX_ANSWER_BYTES).collect().await;
     if parts.status.is_success() {
-        return Ok(());
+        return Ok(body.map(|body| body.to_bytes().to_vec()).map_err(|error| unreadable(error.as_ref())));
     }
-    let body = body.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+    let body = body.map(Collected::to_bytes).unwrap_or_default();
     let problem: Value = serde_json::from_slice(&body).unwrap_or_default();
     let code = problem.get("code").and_then(Value::as_str).unwrap_or_default();
     let code = bounded(code, 1..=64, |byte| byte.is_ascii_lowercase() || byte == b'_').unwrap_or_default();
-    Err(SettleError::Refused { status: parts.status, code, retry_after: retry_after(&parts.headers) })
+    Err(CallError::Refused { status: parts.status, code, retry_after: retry_after(&parts.headers) })
+}
+
+/// Too long an answer stays so; one that broke off may come whole the next time.
+fn unreadable(error: &(dyn std::error::Error + 'static)) -> CallError {
+    if error.is::<LengthLimitError>() {
+        CallError::Malformed("too long".to_owned())
+    } else {
+        CallError::Unreachable(deepest(error))
+    }
 }
 
 /// RFC 9110 §10.2.3 in seconds, which is what the gate says; a date would need a clock.
@@ -127,16 +117,16 @@ fn deepest(error: &(dyn std::error::Error + 'static)) -> String {
     cause.to_string()
 }
 
-/// From connecting to the end of the answer.
-pub(super) const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-/// Shorter than servers keep a connection, so that a settlement seldom finds one that has just been closed.
+/// Shorter than servers keep a connection, so that a call seldom finds one that has just been closed.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 const MAX_IDLE_CONNECTIONS: usize = 16;
 const MAX_ANSWER_BYTES: usize = 16 * 1024;
 
 #[cfg(test)]
 mod tests {
+    use http::StatusCode;
+
     use super::*;
 
     fn answered(status: u16, headers: &[(&'static str, &str)], body: &str) -> Response<String> {
@@ -151,7 +141,7 @@ mod tests {
     #[tokio::test]
     async fn only_success_is_success() {
         for status in [200, 201, 204] {
-            assert_eq!(judge(answered(status, &[], "whatever")).await, Ok(()));
+            assert_eq!(judge(answered(status, &[], "whatever")).await, Ok(Ok("whatever".into())));
         }
         for (status, body, wanted) in [
             (409, r#"{"code":"already_settled"}"#, "already_settled"),
@@ -160,8 +150,7 @@ mod tests {
             (404, r#"{"code":7}"#, ""),
             (400, r#"{"code":"no\nlines"}"#, ""),
         ] {
-            let Err(SettleError::Refused { status: found, code, retry_after }) =
-                judge(answered(status, &[], body)).await
+            let Err(CallError::Refused { status: found, code, retry_after }) = judge(answered(status, &[], body)).await
             else {
                 panic!("refused")
             };
@@ -171,10 +160,30 @@ mod tests {
 
     #[tokio::test]
     async fn an_answer_without_end_is_not_read_without_end() {
-        assert_eq!(judge(answered(200, &[], &"a".repeat(MAX_ANSWER_BYTES + 1))).await, Ok(()));
+        let endless = judge(answered(200, &[], &"a".repeat(MAX_ANSWER_BYTES + 1))).await;
+        assert_eq!(endless, Ok(Err(CallError::Malformed("too long".into()))));
         let long = format!("{{\"code\":\"long\",\"detail\":\"{}\"}}", "a".repeat(MAX_ANSWER_BYTES));
-        let Err(SettleError::Refused { code, .. }) = judge(answered(409, &[], &long)).await else { panic!("refused") };
+        let Err(CallError::Refused { code, .. }) = judge(answered(409, &[], &long)).await else { panic!("refused") };
         assert_eq!(code, "");
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_breaks_off_is_the_networks_doing() {
+        assert_eq!(judge(Response::new(Broken)).await, Ok(Err(CallError::Unreachable("reset by peer".into()))));
+    }
+
+    struct Broken;
+
+    impl Body for Broken {
+        type Data = &'static [u8];
+        type Error = std::io::Error;
+
+        fn poll_frame(
+            self: Pin<&mut Self>,
+            _: &mut std::task::Context<'_>,
+        ) -> std::task::Poll<Option<Result<http_body::Frame<Self::Data>, Self::Error>>> {
+            std::task::Poll::Ready(Some(Err(std::io::Error::other("reset by peer"))))
+        }
     }
 
     #[test]
@@ -198,7 +207,7 @@ mod tests {
     async fn a_gate_that_is_not_there_is_unreachable() {
         let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let request = Request::post(format!("http://{free}/")).body(String::new()).unwrap();
-        let Err(SettleError::Unreachable(reason)) = plain()(request).await else { panic!("unreachable") };
+        let Err(CallError::Unreachable(reason)) = plain()(request).await else { panic!("unreachable") };
         assert!(reason.to_lowercase().contains("refused"), "{reason}");
     }
 
@@ -211,10 +220,10 @@ mod tests {
             let request = Request::post(format!("{scheme}://{address}/")).body("secret".to_owned()).unwrap();
             exchange(request).await
         };
-        assert_eq!(ask(plain(), "http").await, Ok(()));
+        assert_eq!(ask(plain(), "http").await, Ok(Ok(Vec::new())));
         for scheme in ["https", "http"] {
             let answer = ask(secure().unwrap(), scheme).await;
-            assert!(matches!(answer, Err(SettleError::Unreachable(_))), "{scheme} {answer:?}");
+            assert!(matches!(answer, Err(CallError::Unreachable(_))), "{scheme} {answer:?}");
         }
     }
 }
