@@ -24,11 +24,13 @@ impl App {
     pub(crate) fn discovery(&self) -> Result<Response<Body>, Refusal> {
         Ok(document(&Discovery::new(&self.issuance))?)
     }
-}
 
-/// `GET /openapi.json`. Reading it takes milliseconds and whoever asks keeps it, so it is read when it is asked for.
-pub(crate) fn description() -> Result<Response<Body>, Refusal> {
-    Ok(document(Api::shipped()?.document())?)
+    /// `GET /openapi.json`, with the keys where this policy has them. Reading it takes milliseconds and whoever asks keeps
+    /// it, so it is read when it is asked for.
+    pub(crate) fn description(&self) -> Result<Response<Body>, Refusal> {
+        let api = Api::shipped()?.with_keys_at(self.services.config.policy.management().keys())?;
+        Ok(document(api.document())?)
+    }
 }
 
 /// A public document that caches may keep for a minute, as long as our own functions keep the keys.

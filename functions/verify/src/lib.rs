@@ -81,7 +81,7 @@ impl App {
             "/auth/verify" => self.login(request).await,
             "/auth/logout" => self.logout(request).await,
             "/.well-known/jwks.json" => self.key_set().await,
-            "/openapi.json" => documents::description(),
+            "/openapi.json" => self.description(),
             _ => self.discovery(),
         }
     }

@@ -86,7 +86,7 @@ pub(crate) enum Function {
 impl Function {
     /// The function that has this name among those behind HTTP.
     pub(crate) fn of(name: &str) -> Option<Self> {
-        let all = [Self::Nonce, Self::Verify, Self::Keys, Self::Charges, Self::Billing];
+        let all = [Self::Nonce, Self::Verify, Self::Keys, Self::Charges, Self::Check, Self::Billing];
         all.into_iter().find(|function| function.to_string() == name)
     }
 }

@@ -37,7 +37,7 @@ pub(crate) fn body(api: &Api) -> String {
             section(&mut out, api, operation, &everywhere, &mut shapes);
         }
     }
-    out.push_str("\n## What any path may answer\n\n");
+    out.push_str("\n## What any path may answer\n\nWhere its own table says nothing else of the status.\n\n");
     answers(&mut out, api, everywhere.iter().map(|(status, answer)| (status.as_str(), *answer)));
     let _ = writeln!(
         out,
@@ -134,14 +134,17 @@ fn codes(answer: &Value) -> impl Iterator<Item = &str> {
     listed.filter_map(Value::as_str)
 }
 
-/// The answers that every function's operation has.
+/// The statuses that every function's operation has, each with the answer that most of them give.
 fn everywhere(api: &Api) -> BTreeMap<String, &Value> {
-    let mut served = api.operations().iter().filter(|operation| operation.function != Operation::GATEWAY);
-    let answers = |operation| member(api, operation)["responses"].as_object();
-    let first = served.next().and_then(answers).into_iter().flatten();
-    let mut shared: BTreeMap<String, &Value> = first.map(|(status, answer)| (status.clone(), answer)).collect();
-    for operation in served {
-        shared.retain(|status, answer| answers(operation).and_then(|own| own.get(status)) == Some(*answer));
+    let served = api.operations().iter().filter(|operation| operation.function != Operation::GATEWAY);
+    let served: Vec<_> = served.filter_map(|operation| member(api, operation)["responses"].as_object()).collect();
+    let mut shared = BTreeMap::new();
+    for status in served.first().into_iter().flat_map(|answers| answers.keys()) {
+        let given: Vec<&Value> = served.iter().filter_map(|answers| answers.get(status)).collect();
+        let often = |answer: &&&Value| given.iter().filter(|other| *other == *answer).count();
+        if let Some(most) = given.iter().max_by_key(often).filter(|_| given.len() == served.len()) {
+            shared.insert(status.clone(), *most);
+        }
     }
     shared
 }

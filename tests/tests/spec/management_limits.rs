@@ -80,6 +80,17 @@ async fn each_key_has_its_own_count_and_needs_the_scope() {
 }
 
 #[tokio::test]
+async fn a_limit_on_single_keys_leaves_what_stands_beside_them() {
+    let (bundle, service) = Bundle::with_service_under(&policy(LIMITED)).await;
+    let question = json!({"key": "", "method": "GET", "path": "/demo/free"});
+    for _ in 0..3 {
+        let answer = bundle.post("/v1/api-keys/verify", &service, &question).await;
+        assert_eq!((answer.status, answer.headers.contains_key("x-ratelimit-limit")), (200, false), "{}", answer.text);
+    }
+    assert_eq!(bundle.delete("/v1/api-keys/self", &service).await.status, 204);
+}
+
+#[tokio::test]
 async fn an_outage_of_the_count_is_not_a_denial() {
     let bundle = Bundle::with_policy(&policy(LIMITED)).await;
     let session = bundle.newcomer().await.caller();

@@ -32,23 +32,33 @@ impl Bench {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(dynoxide::server::serve_on(listener, dynoxide::Database::memory().unwrap()));
-        let bench = Self::before(&endpoint);
+        let bench = Self::before(&endpoint, None);
         bench.services.store.ensure_table().await.unwrap();
         bench
+    }
+
+    /// A function with this policy, and a table that is nowhere.
+    pub(crate) fn with_policy(text: &str) -> Self {
+        Self::before("http://127.0.0.1:9", Some(text))
     }
 
     /// A function whose table is nowhere.
     pub(crate) fn without_table() -> Self {
         let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        Self::before(&format!("http://{free}"))
+        Self::before(&format!("http://{free}"), None)
     }
 
-    fn before(endpoint: &str) -> Self {
+    fn before(endpoint: &str, policy: Option<&str>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let secrets_file = folder.path().join("secrets.json");
         write_secret(&secrets_file, "aa", None);
         let location = format!("file:{}", secrets_file.display());
-        let variables = HashMap::from([("FAREGATE_ORIGIN", ORIGIN.to_owned()), ("FAREGATE_SECRETS", location)]);
+        let mut variables = HashMap::from([("FAREGATE_ORIGIN", ORIGIN.to_owned()), ("FAREGATE_SECRETS", location)]);
+        if let Some(text) = policy {
+            let file = folder.path().join("policy.yaml");
+            std::fs::write(&file, text).unwrap();
+            variables.insert("FAREGATE_POLICY", file.display().to_string());
+        }
         let config = Config::from_lookup(|name| variables.get(name).cloned()).unwrap();
         let clock = Clock::standing_at(Timestamp::from_epoch_s(1_760_000_000));
         let services = Services::connect_local(config, endpoint, clock);

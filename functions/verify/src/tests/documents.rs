@@ -1,5 +1,6 @@
 //! The published documents, the routes, and keys in rotation.
 
+use faregate_domain::policy::Policy;
 use lambda_http::Body;
 use serde_json::Value;
 
@@ -44,6 +45,17 @@ async fn the_description_names_every_path_of_this_function() {
     for path in ["/auth/verify", "/auth/logout", "/.well-known/jwks.json", "/openapi.json"] {
         assert!(document["paths"][path].is_object(), "{path}");
     }
+}
+
+#[tokio::test]
+async fn the_description_has_the_keys_where_the_policy_has_them() {
+    let policy = format!("{}\nmanagement: {{ keys: /api/keys }}\n", Policy::DEFAULT_TEXT);
+    let document = fetch(&Bench::with_policy(&policy), "/openapi.json").await;
+    let paths = document["paths"].as_object().unwrap();
+    let below =
+        |keys: &str| paths.keys().filter_map(|path| path.strip_prefix(keys)).map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(below("/api/keys"), ["", "/self", "/verify", "/{id}", "/{id}/explain", "/{id}/rotate"]);
+    assert_eq!(below("/v1/api-keys"), Vec::<String>::new());
 }
 
 #[tokio::test]

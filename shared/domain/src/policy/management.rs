@@ -45,9 +45,13 @@ impl Management {
         &self.limits
     }
 
-    /// How calls of this method and path are counted, where they are: the most specific limit that matches.
+    /// How calls of this method and path are counted, where they are: the most specific limit that matches. A limit on
+    /// single keys does not mean what stands beside them.
     #[must_use]
     pub fn find_limit(&self, method: &str, path: &str) -> Option<&CountedPath> {
+        if self.leaves_uncounted(path) {
+            return None;
+        }
         let (method, path) = (Method::parse(method).ok()?, RequestPath::parse(path).ok()?);
         let matching = self.limits.iter().filter(|limit| limit.pattern.matches(&method, &path));
         matching.max_by(|one, other| one.pattern.specificity().cmp(&other.pattern.specificity()))
@@ -70,10 +74,18 @@ impl Management {
 
     /// Whether calls of this path come from callers that can be counted.
     pub(super) fn counts(&self, path: &CountedPath) -> bool {
+        if path.template.split_once(' ').is_some_and(|(_, path)| self.leaves_uncounted(path)) {
+            return false;
+        }
         let names = |own: &str| {
             CountedPath::new(&format!("ANY {own}")).is_ok_and(|own| own.pattern.covers_path_of(&path.pattern))
         };
         COUNTED.iter().any(|own| names(&self.placed(own)))
+    }
+
+    fn leaves_uncounted(&self, path: &str) -> bool {
+        let below = path.strip_prefix(self.keys());
+        UNCOUNTED.iter().any(|own| below == Some(own))
     }
 }
 
@@ -152,6 +164,9 @@ const OTHERS: [&str; 11] = [
     "/v1/me",
     "/v1/projects",
 ];
+
+/// What stands below the keys and is never counted: a key's own end, and the question of a service.
+const UNCOUNTED: [&str; 2] = ["/self", "/verify"];
 
 /// Management paths whose callers prove a scope, so that the gate's write can count them.
 const COUNTED: [&str; 10] = [

@@ -126,6 +126,9 @@ impl<'p> World<'p> {
         let body = match (*method, operation.path.as_str()) {
             ("POST", "/auth/verify") => Some(self.program.proof(&self.owner.wallet).await),
             ("POST", "/v1/api-keys" | "/v1/projects") | ("PATCH", _) => Some(json!({"name": "new"})),
+            ("POST", "/v1/api-keys/{id}/rotate") => Some(json!({"grace_seconds": 60})),
+            ("POST", "/v1/api-keys/{id}/explain") => Some(json!({"method": "GET", "path": "/demo/free"})),
+            ("POST", "/v1/api-keys/verify") => Some(json!({"key": "", "method": "GET", "path": "/demo/free"})),
             ("POST", "/v1/charges/{id}/settle") => Some(json!({"outcome": "failed"})),
             ("POST", "/v1/projects/{id}/allocations") => Some(json!({"amount_usd": "-0.01"})),
             ("POST", "/v1/accounts/{id}/credits") => {

@@ -62,6 +62,7 @@ fn a_management_call_is_counted_by_the_limit_that_names_it_best() {
     assert_eq!(found("POST", "/api/keys"), Some("POST /api/keys"));
     assert_eq!(found("GET", "/api/keys/key_1"), Some("GET /api/keys/{id}"));
     assert_eq!((found("DELETE", "/api/keys/key_1"), found("GET", "/v1/api-keys")), (None, None));
+    assert_eq!((found("GET", "/api/keys/verify"), found("GET", "/api/keys/self")), (None, None));
 }
 
 #[test]
@@ -71,6 +72,10 @@ fn limits_on_what_cannot_be_counted_are_refused() {
         (
             "{ route: GET /v1/api-kyes, per_minute: 1 }",
             "2: management.limits[0].route: route \"GET /v1/api-kyes\" is no",
+        ),
+        (
+            "{ route: POST /v1/api-keys/verify, per_minute: 1 }",
+            "2: management.limits[0].route: route \"POST /v1/api-keys/verify\" is no",
         ),
         ("{ route: GET /v1/me, per_minute: 1 }", "2: management.limits[0].route: route \"GET /v1/me\" is no"),
         (
