@@ -28,6 +28,7 @@ use crate::{
 mod amend;
 mod revoke;
 
+pub(crate) use amend::change_limits;
 pub use amend::{BudgetChange, KeyAmendment, LimitsChange};
 
 /// What people know a key by; nothing here decides anything.

@@ -25,6 +25,7 @@ mod management;
 mod money;
 mod movements;
 mod once;
+mod plans;
 mod program;
 mod projects;
 mod rates;
