@@ -9,7 +9,7 @@ use faregate_edge::{
     now::Clock,
     secrets::{SecretName, Secrets, SecretsError},
 };
-use faregate_store::{Patience, Store};
+use faregate_store::{Layout, Patience, Store, StoreError};
 
 /// Everything a function needs to answer; cheap to clone.
 #[derive(Clone)]
@@ -44,10 +44,34 @@ impl Services {
             clock: Clock::system(),
             config: Arc::new(config),
         };
-        for name in secrets {
-            services.secrets.find(*name, services.clock.now()).await?;
-        }
+        services.warm_up(secrets).await?;
         Ok(services)
+    }
+
+    /// Reads the secrets and the table's layout, side by side: whatever is missing or foreign ends the start here, and
+    /// the first request finds every connection open.
+    async fn warm_up(&self, secrets: &[SecretName]) -> Result<(), StartError> {
+        let now = self.clock.now();
+        let read_secrets = async {
+            for name in secrets {
+                self.secrets.find(*name, now).await?;
+            }
+            Ok::<(), StartError>(())
+        };
+        let read_layout = async { Ok::<Layout, StartError>(self.store.find_layout().await?) };
+        let ((), layout) = tokio::try_join!(read_secrets, read_layout)?;
+        known(layout)
+    }
+
+    /// Makes sure of the table's layout, and writes it down where nothing was ever written: for those that write first.
+    ///
+    /// # Errors
+    /// [`StartError::Layout`] where the table was written by another version of this code.
+    pub async fn claim_layout(&self) -> Result<(), StartError> {
+        if self.store.find_layout().await? == Layout::Unwritten {
+            self.store.claim_layout().await?;
+        }
+        known(self.store.find_layout().await?)
     }
 
     /// Connects to an emulator at `dynamodb_endpoint`, with credentials that are none.
@@ -65,6 +89,13 @@ impl Services {
             clock,
             config: Arc::new(config),
         }
+    }
+}
+
+fn known(layout: Layout) -> Result<(), StartError> {
+    match layout {
+        Layout::Foreign(found) => Err(StartError::Layout { found, wanted: Store::LAYOUT_VERSION }),
+        Layout::Known | Layout::Unwritten => Ok(()),
     }
 }
 
@@ -89,4 +120,15 @@ pub enum StartError {
     /// A secret cannot be read.
     #[error(transparent)]
     Secrets(#[from] SecretsError),
+    /// The table does not answer, or there is none of that name in this region.
+    #[error("the table does not answer: {0}")]
+    Table(#[from] StoreError),
+    /// The table was written by another version of this code.
+    #[error("the table has layout {found}, and this version reads layout {wanted}")]
+    Layout {
+        /// What the table says.
+        found: u64,
+        /// What this code reads.
+        wanted: u64,
+    },
 }
