@@ -10,6 +10,7 @@ use faregate_edge::{
     secrets::{SecretName, Secrets, SecretsError},
 };
 use faregate_store::{Layout, Patience, Store, StoreError};
+use tokio::task::JoinSet;
 
 /// Everything a function needs to answer; cheap to clone.
 #[derive(Clone)]
@@ -33,10 +34,11 @@ impl Services {
     pub async fn from_env(secrets: &[SecretName]) -> Result<Self, StartError> {
         let config = Config::from_env()?;
         let aws = aws_of_lambda();
-        let is_local = std::env::var_os("AWS_ENDPOINT_URL_DYNAMODB").is_some();
-        let patience = if is_local { Patience::LOCAL } else { Patience::DEPLOYED };
         let mut client = aws_sdk_dynamodb::config::Builder::from(&aws);
-        client.set_endpoint_url(std::env::var("AWS_ENDPOINT_URL_DYNAMODB").ok());
+        let endpoint = find("AWS_ENDPOINT_URL_DYNAMODB").or_else(|| find("AWS_ENDPOINT_URL"));
+        // Whoever names an endpoint has an emulator, or a proxy, there.
+        let patience = if endpoint.is_some() { Patience::LOCAL } else { Patience::DEPLOYED };
+        client.set_endpoint_url(endpoint);
         let client = Store::client_from(client, patience);
         let services = Self {
             store: Store::new(client, config.table.clone()),
@@ -52,15 +54,17 @@ impl Services {
     /// the first request finds every connection open.
     async fn warm_up(&self, secrets: &[SecretName]) -> Result<(), StartError> {
         let now = self.clock.now();
-        let read_secrets = async {
-            for name in secrets {
-                self.secrets.find(*name, now).await?;
-            }
-            Ok::<(), StartError>(())
-        };
-        let read_layout = async { Ok::<Layout, StartError>(self.store.find_layout().await?) };
-        let ((), layout) = tokio::try_join!(read_secrets, read_layout)?;
-        known(layout)
+        let mut reading = JoinSet::new();
+        for name in secrets.iter().copied() {
+            let secrets = self.secrets.clone();
+            reading.spawn(async move { secrets.find(name, now).await.map(|_| ()) });
+        }
+        known(self.store.find_layout().await?)?;
+        while let Some(read) = reading.join_next().await {
+            // A reading that panicked is one that failed.
+            read.map_err(|_| StartError::Aborted)??;
+        }
+        Ok(())
     }
 
     /// Makes sure of the table's layout, and writes it down where nothing was ever written: for those that write first.
@@ -99,16 +103,20 @@ fn known(layout: Layout) -> Result<(), StartError> {
     }
 }
 
-/// What Lambda gives a function: region and credentials in its environment. The SDK's own chain would also look into
+/// What Lambda gives a function: region and credentials in its environment, and an emulator's address where one is named. The SDK's own chain would also look into
 /// profiles, containers and instances, and bring the code for it.
 fn aws_of_lambda() -> aws_config::SdkConfig {
-    let find = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let region = find("AWS_REGION").or_else(|| find("AWS_DEFAULT_REGION")).map(Region::new);
-    aws_config::SdkConfig::builder()
+    let mut aws = aws_config::SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(region)
-        .credentials_provider(SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()))
-        .build()
+        .credentials_provider(SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()));
+    aws.set_endpoint_url(find("AWS_ENDPOINT_URL_SECRETS_MANAGER").or_else(|| find("AWS_ENDPOINT_URL")));
+    aws.build()
+}
+
+fn find(variable: &str) -> Option<String> {
+    std::env::var(variable).ok().filter(|value| !value.is_empty())
 }
 
 /// Why a function must not start.
@@ -120,6 +128,9 @@ pub enum StartError {
     /// A secret cannot be read.
     #[error(transparent)]
     Secrets(#[from] SecretsError),
+    /// A reading of a secret was broken off.
+    #[error("a secret could not be read to its end")]
+    Aborted,
     /// The table does not answer, or there is none of that name in this region.
     #[error("the table does not answer: {0}")]
     Table(#[from] StoreError),
