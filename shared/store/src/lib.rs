@@ -15,6 +15,7 @@ mod idempotency;
 mod jwks;
 mod keys;
 mod lapse;
+mod layout;
 mod ledger;
 mod nonce;
 mod passage;
@@ -35,6 +36,7 @@ pub use jwks::PublishedKey;
 pub use keys::{
     BudgetChange, KeyAmendment, KeyDescription, KeyInsertion, KeyRotation, LimitsChange, NewKey, RotationOutcome,
 };
+pub use layout::Layout;
 pub use ledger::{Credited, Deposit, Deposited, Transfer, Transferred};
 pub use nonce::IssuedNonce;
 pub use passage::PassageOutcome;
