@@ -20,6 +20,10 @@ test *filter:
 grammar:
     .ci/run grammar
 
+# The same on DynamoDB Local, for those who agree to its terms: FAREGATE_DYNAMODB_LOCAL_LICENSE=accepted.
+aws-grammar:
+    .ci/run aws_grammar
+
 # Formats the workspace and the fuzz targets.
 fmt:
     cargo fmt --all
@@ -77,6 +81,18 @@ size:
 # A foreign wallet against the running program.
 wallet:
     .ci/run wallet
+
+# A new pepper in the data folder, under a running program: docs/rotation.md.
+rotate-pepper *options:
+    cargo run --quiet -- {{ options }} secrets rotate pepper
+
+# Whatever is generated from infra/openapi.yaml: the template's paths and docs/api.md.
+api:
+    FAREGATE_UPDATE=1 cargo test --package faregate --lib -- the_templates_paths the_page_in_docs
+
+# The running program against infra/openapi.yaml.
+schemathesis:
+    .ci/run schemathesis
 
 # The deployment template.
 template:

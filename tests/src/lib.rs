@@ -9,6 +9,7 @@ pub mod engine;
 mod functions;
 mod knock;
 mod link;
+mod web;
 pub mod wire;
 
 pub use bundle::Bundle;
@@ -18,3 +19,4 @@ pub use faregate::Wallet;
 pub use functions::{Functions, Session};
 pub use knock::{Caller, Knock};
 pub use link::{Fault, Link, read_message};
+pub use web::{ask_over_http, send_over_http};

@@ -45,7 +45,7 @@ impl App {
             AuthorizerError::Unavailable
         })?;
         decision.log(&event.request.request_id);
-        let response = response::render(&decision, &event)?;
+        let response = response::render(&decision, &event, self.gate.services().config.policy.dialect())?;
         serde_json::to_value(response).map_err(|_| AuthorizerError::Event)
     }
 }

@@ -10,7 +10,7 @@
 
 use std::collections::BTreeMap;
 
-use faregate_domain::policy::Refusals;
+use faregate_domain::policy::{Dialect, Refusals};
 use faregate_gate::{Decision, rendering::Rendering};
 use serde::Serialize;
 
@@ -45,12 +45,16 @@ struct Statement {
     resource: String,
 }
 
-/// The answer to `event`.
+/// The answer to `event`, a refusal in the product's dialect.
 ///
 /// # Errors
 /// [`AuthorizerError::Unauthorized`] for a 401 that API Gateway renders.
-pub(crate) fn render(decision: &Decision, event: &Event) -> Result<AuthorizerResponse, AuthorizerError> {
-    let rendering = Rendering::of(decision, &event.request.request_id);
+pub(crate) fn render(
+    decision: &Decision,
+    event: &Event,
+    dialect: &Dialect,
+) -> Result<AuthorizerResponse, AuthorizerError> {
+    let rendering = Rendering::of(decision, &event.request.request_id, dialect);
     let (effect, usage_identifier_key) = match (decision.refusals, rendering.status) {
         (_, 200) | (Refusals::Backend, _) => ("Allow", Some(admitted_key(&event.stage_arn))),
         (Refusals::Gateway, 401) => return Err(AuthorizerError::Unauthorized),

@@ -57,7 +57,7 @@ impl App {
     }
 
     pub(crate) async fn authenticate_operator(&self, request: &Request) -> Result<Caller, Refusal> {
-        let caller = self.gate.authenticate_self(request.method(), request.headers()).await?;
+        let caller = self.gate.authenticate_self(request).await?;
         if caller.is_operator {
             return Ok(caller);
         }

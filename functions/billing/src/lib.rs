@@ -16,26 +16,11 @@ mod view;
 use faregate_domain::{ledger::Declined, scope::Scope};
 use faregate_edge::{input, problem::Problem};
 use faregate_gate::{
-    Caller, Gate, Services,
+    Caller, Gate, Services, Tally,
     management::{Refusal, respond},
     refusal::dollars,
 };
 use lambda_http::{Body, Request, Response, http::Method};
-
-/// What this function serves.
-pub const ROUTES: &[(&str, &str)] = &[
-    ("GET", "/v1/me"),
-    ("GET", "/v1/projects"),
-    ("POST", "/v1/projects"),
-    ("GET", "/v1/projects/{id}"),
-    ("PATCH", "/v1/projects/{id}"),
-    ("POST", "/v1/projects/{id}/allocations"),
-    ("GET", "/v1/billing"),
-    ("GET", "/v1/billing/entries"),
-    ("GET", "/v1/accounts/{id}"),
-    ("PATCH", "/v1/accounts/{id}"),
-    ("POST", "/v1/accounts/{id}/credits"),
-];
 
 /// The billing function; cheap to clone.
 #[derive(Clone)]
@@ -51,8 +36,9 @@ impl App {
     }
 
     /// Answers one request; every failure is a problem document.
-    pub async fn handle(&self, request: Request) -> Response<Body> {
-        respond(&request, self.route(&request).await)
+    pub async fn handle(&self, mut request: Request) -> Response<Body> {
+        Tally::attach(&mut request);
+        respond(&request, self.route(&request).await, self.services().config.policy.dialect())
     }
 
     async fn route(&self, request: &Request) -> Result<Response<Body>, Refusal> {
@@ -79,7 +65,7 @@ impl App {
 
     async fn authenticate(&self, request: &Request, scope: &str) -> Result<Caller, Refusal> {
         let Ok(scope) = Scope::parse(scope) else { unreachable!("two words and a colon are a scope") };
-        Ok(self.gate.authenticate(request.method(), request.headers(), &scope).await?)
+        Ok(self.gate.authenticate(request, &scope).await?)
     }
 }
 

@@ -13,7 +13,7 @@ use crate::App;
 impl App {
     /// Whom a credential speaks for, whatever it may do.
     pub(crate) async fn me(&self, request: &Request) -> Result<Response<Body>, Refusal> {
-        let caller = self.gate.authenticate_self(request.method(), request.headers()).await?;
+        let caller = self.gate.authenticate_self(request).await?;
         let account = self.services().store.find_account(&caller.account).await?;
         let account = account.ok_or(Failure::Missing { item: "account" })?;
         let plan = self.services().config.policy.find_plan(&account.plan);

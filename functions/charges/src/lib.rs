@@ -8,12 +8,14 @@ use faregate_edge::{
     input::{self, Usd, present},
     problem::Problem,
 };
-use faregate_gate::{Gate, Services, refusal, settle::Settled};
+use faregate_gate::{
+    Gate, Services, Tally,
+    management::{Refusal, respond},
+    refusal,
+    settle::Settled,
+};
 use lambda_http::{Body, Request, Response, http::Method};
 use serde::{Deserialize, Serialize};
-
-/// What this function serves.
-pub const ROUTES: &[(&str, &str)] = &[("POST", "/v1/charges/{id}/settle")];
 
 /// The charges function; cheap to clone.
 #[derive(Clone)]
@@ -29,8 +31,10 @@ impl App {
     }
 
     /// Answers one request; every failure is a problem document.
-    pub async fn handle(&self, request: Request) -> Response<Body> {
-        self.route(&request).await.unwrap_or_else(|problem| problem.response(&input::request_id(&request)))
+    pub async fn handle(&self, mut request: Request) -> Response<Body> {
+        Tally::attach(&mut request);
+        let answered = self.route(&request).await.map_err(Refusal::from);
+        respond(&request, answered, self.gate.services().config.policy.dialect())
     }
 
     async fn route(&self, request: &Request) -> Result<Response<Body>, Problem> {
@@ -39,7 +43,7 @@ impl App {
         if request.method() != Method::POST {
             return Err(Problem::method_not_allowed("POST"));
         }
-        self.gate.authenticate_service(request.method(), request.headers()).await?;
+        self.gate.authenticate_service(request).await?;
         let report = input::json::<SettleBody>(request)?.report()?;
         let charge = ChargeId::parse(id).map_err(|_| Problem::not_found())?;
         let settled = self.gate.settle(&charge, &report).await.map_err(|error| {

@@ -1,19 +1,16 @@
-//! The verify call: `POST /v1/api-keys/verify`, a decision for any backend in any language.
+//! The verify call: `POST /v1/api-keys/verify`, or where the policy has keys, a decision for any backend in any language.
 
 mod body;
 mod view;
 
 use std::borrow::Cow;
 
-use faregate_domain::policy::{InvalidCost, MAX_CALL_COST};
+use faregate_domain::policy::{Dialect, InvalidCost, MAX_CALL_COST};
 use faregate_edge::{input, problem::Problem};
 use faregate_gate::{Call, Decision, Gate, GateError, Once, Services, refusal, replay, replay::Ticket};
 use lambda_http::{Body, Request, Response, http::Method};
 
 use crate::{body::VerifyBody, view::answer};
-
-/// What this function serves.
-pub const ROUTES: &[(&str, &str)] = &[("POST", PATH)];
 
 /// The check function; cheap to clone.
 #[derive(Clone)]
@@ -34,18 +31,19 @@ impl App {
             Ok(text) => success(text),
             Err(problem) => Err(problem),
         };
-        answered.unwrap_or_else(|problem| problem.response(&input::request_id(&request)))
+        answered.unwrap_or_else(|problem| problem.response(&input::request_id(&request), self.dialect()))
     }
 
     /// The text of a decision, whatever it is: a refused caller is not the service's mistake.
     async fn route(&self, request: &Request) -> Result<String, Problem> {
-        if input::path(request) != PATH {
+        let keys = self.gate.services().config.policy.management().keys();
+        if input::path(request).strip_prefix(keys) != Some(PATH) {
             return Err(Problem::not_found());
         }
         if request.method() != Method::POST {
             return Err(Problem::method_not_allowed("POST"));
         }
-        let service = self.gate.authenticate_service(request.method(), request.headers()).await;
+        let service = self.gate.authenticate_service(request).await;
         let service =
             service.map_err(|problem| if problem.status >= 500 { refusal::gate_unavailable() } else { problem })?;
         let ticket = Ticket::of(request, &service.id, OPERATION)?;
@@ -53,13 +51,16 @@ impl App {
         let request_id = input::request_id(request);
         let asked = body.request(&request_id)?;
         let mut route = self.gate.find_route(&asked);
+        if body.cost().is_some_and(|cost| cost > MAX_CALL_COST) {
+            return Err(invalid_cost(InvalidCost::TooMuch));
+        }
         if let (Some(cost), Some(found)) = (body.cost(), &mut route) {
             *found = Cow::Owned(found.priced(cost).map_err(invalid_cost)?);
         }
         let call = Call { request: &asked, route, credential: body.credential() };
         let render = |decision: &Decision| {
             decision.log(&request_id);
-            answer(decision, &request_id)
+            answer(decision, &request_id, self.dialect())
         };
         let decided = match &ticket {
             Some(ticket) => Box::pin(self.gate.decide_once(&call, ticket, render)).await,
@@ -72,6 +73,10 @@ impl App {
             Once::InFlight { retry_at } => Err(replay::in_flight(retry_at, self.gate.services().clock.now())),
             Once::Reused => Err(replay::reused()),
         }
+    }
+
+    fn dialect(&self) -> &Dialect {
+        self.gate.services().config.policy.dialect()
     }
 }
 
@@ -93,5 +98,6 @@ fn invalid_cost(invalid: InvalidCost) -> Problem {
     }
 }
 
-const PATH: &str = "/v1/api-keys/verify";
+/// Below the collection of keys.
+const PATH: &str = "/verify";
 const OPERATION: &str = "POST /v1/api-keys/verify";

@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use faregate_domain::policy::Dialect;
 use faregate_edge::input::Usd;
 use faregate_gate::{Decision, decision::Principal, management::Data, rendering::Rendering};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::value::RawValue;
 
 /// The whole answer.
-pub(crate) fn answer(decision: &Decision, request_id: &str) -> serde_json::Result<String> {
-    let rendering = Rendering::of(decision, request_id);
+pub(crate) fn answer(decision: &Decision, request_id: &str, dialect: &Dialect) -> serde_json::Result<String> {
+    let rendering = Rendering::of(decision, request_id, dialect);
     let lease = decision.verdict.as_ref().ok().and_then(|admission| admission.lease);
     let principal = decision.principal.as_ref().map(|principal| PrincipalView {
         account_id: rendering.text("accountId"),
@@ -26,7 +27,7 @@ pub(crate) fn answer(decision: &Decision, request_id: &str) -> serde_json::Resul
         status: rendering.status,
         code: rendering.text("code"),
         headers: rendering.headers(),
-        body: rendering.problem.as_ref(),
+        body: rendering.problem.as_deref().map(serde_json::from_str).transpose()?,
         charge_id: Some(rendering.text("chargeId")).filter(|id| !id.is_empty()),
         principal,
     };
@@ -40,9 +41,9 @@ struct DecisionView<'d> {
     status: u16,
     code: &'d str,
     /// For the caller's answer, whoever gives it.
-    headers: BTreeMap<&'static str, String>,
+    headers: BTreeMap<&'d str, &'d str>,
     /// The refusal's problem.
-    body: Option<&'d Value>,
+    body: Option<&'d RawValue>,
     charge_id: Option<&'d str>,
     /// Who is calling, once that is known.
     principal: Option<PrincipalView<'d>>,

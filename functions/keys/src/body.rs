@@ -50,6 +50,41 @@ pub(crate) struct ChangeBody {
     pub(crate) frozen: Option<bool>,
 }
 
+/// `POST /v1/api-keys/{id}/rotate`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RotateBody {
+    #[serde(default, deserialize_with = "present")]
+    pub(crate) grace_seconds: Option<u64>,
+    #[serde(default, deserialize_with = "present")]
+    pub(crate) grace_from: Option<GraceFrom>,
+}
+
+/// `POST /v1/api-keys/{id}/explain`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ExplainBody {
+    pub(crate) method: String,
+    pub(crate) path: String,
+    #[serde(default, deserialize_with = "present")]
+    pub(crate) origin: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    pub(crate) ip: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    pub(crate) cost_usd: Option<Usd>,
+}
+
+/// `grace_from`
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum GraceFrom {
+    /// The grace begins with the rotation.
+    #[default]
+    Rotation,
+    /// It begins when the new secret is first used.
+    FirstUse,
+}
+
 /// `limits`: each optional.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -7,14 +7,14 @@ use faregate_domain::{
     cell::{Cell, CellId, Status},
     delegation::{Bound, Wish},
     money::MicroUsd,
-    policy::{Limits, LimitsPatch},
+    policy::{Limits, LimitsPatch, dialect::KeyAnswer},
     recall::Recall,
     time::Timestamp,
 };
 use faregate_edge::{input, problem::Problem};
 use faregate_gate::{
     Caller,
-    management::{Data, Failure, Refusal, answer},
+    management::{Failure, Refusal, answer},
 };
 use faregate_store::{BudgetChange, KeyAmendment, KeyDescription, LimitsChange};
 use lambda_http::{Body, Request, Response};
@@ -29,14 +29,13 @@ impl App {
         for attempt in 1..=MAX_ATTEMPTS {
             let (description, cell) = &found;
             if cell.status == Status::Revoked {
-                let detail = "The key is revoked; nothing about it can be changed any more.";
-                return Err(Problem::new(409, "key_revoked", detail).into());
+                return Err(key_revoked().into());
             }
             let amendment = self.amendment(&caller, &change, description, cell).await?;
             if self.services().store.amend_key(&caller.account, &description.id, &amendment).await? {
                 let (description, cell) = self.find(&caller, id).await?;
                 let view = KeyView::of(&description, &cell, self.services().clock.now());
-                return answer(200, serde_json::to_string(&Data { data: view })?);
+                return answer(200, self.key_text(KeyAnswer::Key, view)?);
             }
             // Somebody else changed it, or it was in use: from its new state again.
             tokio::time::sleep(PAUSE * attempt).await;
@@ -125,6 +124,11 @@ struct Change {
     /// Which limits, and the plan's ceiling.
     limits: Option<(LimitsPatch, Limits)>,
     wish: Wish,
+}
+
+/// The 409 of a key that has ended for good.
+pub(crate) fn key_revoked() -> Problem {
+    Problem::new(409, "key_revoked", "The key is revoked; nothing about it can be changed any more.")
 }
 
 fn limits_change(cell: &Cell, new: Limits, now: Timestamp) -> LimitsChange {

@@ -10,7 +10,7 @@ use faregate_domain::{
     lease::Leases,
     money::MicroUsd,
     origin::Allowlist,
-    policy::{Environment, Limits, Plan},
+    policy::{Environment, Limits, Plan, dialect::KeyAnswer},
     project::Settings,
     scope::GrantSet,
     time::Timestamp,
@@ -18,7 +18,7 @@ use faregate_domain::{
 use faregate_edge::{entropy, input, problem::Problem, secrets::SecretName};
 use faregate_gate::{
     Caller,
-    management::{Data, Failure, Refusal, answer},
+    management::{Failure, Refusal, answer},
     project::ProjectState,
     refusal,
     replay::Ticket,
@@ -121,7 +121,7 @@ impl App {
             creator: caller.id.clone(),
         };
         let view = KeyView::of(&description, &cell, now).with_key(key.reveal());
-        let text = serde_json::to_string(&Data { data: view })?;
+        let text = self.key_text(KeyAnswer::Created, view)?;
         let record = match ticket {
             Some(ticket) => Some(self.gate.record(ticket, &text, now).await?),
             None => None,
@@ -205,7 +205,7 @@ impl Draft<'_> {
         Cell {
             owner: self.owner.clone(),
             status: Status::Active,
-            proof: StoredProof::Key(hash),
+            proof: StoredProof::Key(hash.into()),
             expires_at: self.expires_at,
             grants: self.grants.clone(),
             allowlist: self.allowlist.clone(),

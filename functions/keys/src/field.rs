@@ -3,12 +3,13 @@
 use faregate_domain::{
     origin::{Allowlist, AllowlistEntry},
     policy::{Limits, LimitsPatch, Policy, environment::InvalidLimits},
+    rotation::Grace,
     scope::{Grant, GrantSet},
     time::Timestamp,
 };
 use faregate_edge::problem::Problem;
 
-use crate::body::ScopesBody;
+use crate::body::{GraceFrom, RotateBody, ScopesBody};
 
 /// Scopes of the policy's catalogue, or wildcards that cover some of it.
 pub(crate) fn grants(body: &ScopesBody, policy: &Policy) -> Result<GrantSet, Problem> {
@@ -42,6 +43,18 @@ pub(crate) fn expiry(text: Option<&str>, now: Timestamp) -> Result<Option<Timest
         .map_err(|_| Problem::invalid_field("expires_at", "must be an RFC 3339 time between 1970 and 9999"))?;
     let end = Timestamp::from_epoch_s(end.epoch_s());
     if end > now { Ok(Some(end)) } else { Err(Problem::invalid_field("expires_at", "must be in the future")) }
+}
+
+/// For how long the secret in force works on after a rotation at `now`.
+pub(crate) fn grace(body: &RotateBody, now: Timestamp) -> Result<Grace, Problem> {
+    let seconds = body.grace_seconds.unwrap_or(Grace::DEFAULT_SECONDS);
+    if seconds > Grace::MAX_SECONDS {
+        return Err(Problem::invalid_field("grace_seconds", "must be at most 604800, a week"));
+    }
+    Ok(match body.grace_from.unwrap_or_default() {
+        GraceFrom::Rotation => Grace::Until(Timestamp::from_epoch_s(now.plus_s(seconds).epoch_s())),
+        GraceFrom::FirstUse => Grace::FromFirstUse { seconds },
+    })
 }
 
 /// Limits with some of them replaced, within the plan.

@@ -4,11 +4,12 @@ use faregate_domain::{
     cell::{Cell, CellId},
     delegation::Authority,
     id::KeyId,
+    policy::dialect::KeyAnswer,
 };
 use faregate_edge::problem::Problem;
 use faregate_gate::{
     Caller,
-    management::{Data, Failure, Refusal, answer},
+    management::{Failure, Refusal, answer},
 };
 use faregate_store::KeyDescription;
 use lambda_http::{Body, Request, Response};
@@ -22,7 +23,7 @@ impl App {
         let (description, cell) = self.find(&caller, id).await?;
         let now = self.services().clock.now();
         let view = KeyView::of(&description, &cell, now).with_usage(&cell, now);
-        answer(200, serde_json::to_string(&Data { data: view })?)
+        answer(200, self.key_text(KeyAnswer::Key, view)?)
     }
 
     /// A key of the caller's account that the caller may know of; whatever else the id may be, the answer is the same.

@@ -1,30 +1,24 @@
-//! Manages API keys: `/v1/api-keys`.
+//! Manages API keys: `/v1/api-keys`, or where the policy has them.
 
+mod answer;
 mod body;
 mod change;
 mod create;
+mod explain;
 mod field;
 mod find;
 mod list;
 mod revoke;
+mod rotate;
 mod view;
 
 use faregate_domain::scope::Scope;
 use faregate_edge::{input, problem::Problem};
 use faregate_gate::{
-    Caller, Gate, Services,
+    Caller, Gate, Services, Tally,
     management::{Refusal, respond},
 };
 use lambda_http::{Body, Request, Response, http::Method};
-
-/// What this function serves.
-pub const ROUTES: &[(&str, &str)] = &[
-    ("POST", "/v1/api-keys"),
-    ("GET", "/v1/api-keys"),
-    ("GET", "/v1/api-keys/{id}"),
-    ("PATCH", "/v1/api-keys/{id}"),
-    ("DELETE", "/v1/api-keys/{id}"),
-];
 
 /// The keys function; cheap to clone.
 #[derive(Clone)]
@@ -40,27 +34,49 @@ impl App {
     }
 
     /// Answers one request; every failure is a problem document.
-    pub async fn handle(&self, request: Request) -> Response<Body> {
-        respond(&request, self.route(&request).await)
+    pub async fn handle(&self, mut request: Request) -> Response<Body> {
+        Tally::attach(&mut request);
+        respond(&request, self.route(&request).await, self.services().config.policy.dialect())
     }
 
     async fn route(&self, request: &Request) -> Result<Response<Body>, Refusal> {
         let path = input::path(request);
-        if path == COLLECTION {
+        let id = path.strip_prefix(self.services().config.policy.management().keys());
+        if id == Some("") {
             return match *request.method() {
                 Method::GET => self.list(request).await,
                 Method::POST => self.create(request).await,
                 _ => Err(Problem::method_not_allowed("GET, POST").into()),
             };
         }
-        let id = path.strip_prefix(COLLECTION).and_then(|rest| rest.strip_prefix('/'));
-        let id = id.filter(|id| !id.is_empty() && !id.contains('/')).ok_or_else(Problem::not_found)?;
+        let below = id.and_then(|rest| rest.strip_prefix('/')).unwrap_or_default();
+        let (id, action) = below.split_once('/').map_or((below, None), |(id, action)| (id, Some(action)));
+        if id.is_empty() {
+            return Err(Problem::not_found().into());
+        }
+        match action {
+            None => self.route_key(request, id).await,
+            Some(action) => self.route_action(request, id, action).await,
+        }
+    }
+
+    async fn route_key(&self, request: &Request, id: &str) -> Result<Response<Body>, Refusal> {
         match *request.method() {
+            Method::DELETE if id == OWN => self.revoke_own(request).await,
+            _ if id == OWN => Err(Problem::method_not_allowed("DELETE").into()),
             Method::GET => self.read(request, id).await,
             Method::PATCH => self.change(request, id).await,
-            Method::DELETE if id == OWN => self.revoke_own(request).await,
             Method::DELETE => self.revoke(request, id).await,
             _ => Err(Problem::method_not_allowed("GET, PATCH, DELETE").into()),
+        }
+    }
+
+    async fn route_action(&self, request: &Request, id: &str, action: &str) -> Result<Response<Body>, Refusal> {
+        match (action, request.method()) {
+            ("rotate", &Method::POST) => self.rotate(request, id).await,
+            ("explain", &Method::POST) => self.explain(request, id).await,
+            ("rotate" | "explain", _) => Err(Problem::method_not_allowed("POST").into()),
+            _ => Err(Problem::not_found().into()),
         }
     }
 
@@ -70,11 +86,10 @@ impl App {
 
     async fn authenticate(&self, request: &Request) -> Result<Caller, Refusal> {
         let Ok(scope) = Scope::parse(REQUIRED_SCOPE) else { unreachable!("two words and a colon are a scope") };
-        Ok(self.gate.authenticate(request.method(), request.headers(), &scope).await?)
+        Ok(self.gate.authenticate(request, &scope).await?)
     }
 }
 
-const COLLECTION: &str = "/v1/api-keys";
 const OWN: &str = "self";
 const REQUIRED_SCOPE: &str = "keys:manage";
 

@@ -22,7 +22,7 @@ impl App {
 
     /// Ends the key that asks for it. It cannot ask again, so what fails after its end is left to its account's owner.
     pub(crate) async fn revoke_own(&self, request: &Request) -> Result<Response<Body>, Refusal> {
-        let caller = self.gate.authenticate_self(request.method(), request.headers()).await?;
+        let caller = self.gate.authenticate_self(request).await?;
         let CellId::Key(id) = &caller.id else { return Err(Problem::not_found().into()) };
         let cell = self.end(&caller.account, id).await?;
         if let Err(failure) = self.clear(&caller.account, id, cell).await {

@@ -8,6 +8,8 @@ mod input;
 mod limits;
 mod lossy;
 mod money;
+mod plan;
 mod read;
 mod replay;
 mod revoke;
+mod rotate;

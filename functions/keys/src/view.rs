@@ -4,6 +4,7 @@ use faregate_domain::{
     amendment::used_in,
     cell::{Cell, Status},
     origin::{Allowlist, AllowlistEntry},
+    rotation::Rotation,
     row::Row,
     scope::Grant,
     time::Timestamp,
@@ -30,6 +31,8 @@ pub(crate) struct KeyView<'k> {
     status: &'static str,
     limits: LimitsView,
     #[serde(skip_serializing_if = "Option::is_none")]
+    rotation: Option<RotationView>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     usage: Option<UsageView>,
 }
 
@@ -41,6 +44,26 @@ struct LimitsView {
     concurrent: u32,
 }
 
+/// The last rotation, and what became of the secret that it put out.
+#[derive(Serialize)]
+#[expect(clippy::struct_field_names, reason = "the members of the answer are all times")]
+struct RotationView {
+    rotated_at: String,
+    /// `null` until the new secret is first used, where the grace begins then.
+    grace_ends_at: Option<String>,
+    old_secret_last_used_at: Option<String>,
+}
+
+impl From<Rotation> for RotationView {
+    fn from(rotation: Rotation) -> Self {
+        Self {
+            rotated_at: rotation.at.to_string(),
+            grace_ends_at: rotation.grace.end().map(|end| end.to_string()),
+            old_secret_last_used_at: rotation.old_used_at.map(|at| at.to_string()),
+        }
+    }
+}
+
 #[derive(Serialize)]
 struct UsageView {
     today: u64,
@@ -50,6 +73,10 @@ struct UsageView {
     reserved_usd: Usd,
     concurrent: usize,
     last_used_at: Option<String>,
+    /// The network only, of which the last request came: a /24 of IPv4, a /48 of IPv6.
+    last_used_ip: Option<String>,
+    /// The first word of its `User-Agent`, without the version.
+    last_used_agent: Option<String>,
 }
 
 impl<'k> KeyView<'k> {
@@ -74,6 +101,7 @@ impl<'k> KeyView<'k> {
             created_at: description.created_at.to_string(),
             status: status(cell, now),
             limits,
+            rotation: cell.secrets().and_then(|secrets| secrets.rotation).map(RotationView::from),
             usage: None,
         }
     }
@@ -92,7 +120,9 @@ impl<'k> KeyView<'k> {
             spent_usd: Usd(cell.purse.spent()),
             reserved_usd: Usd(cell.purse.reserved),
             concurrent: cell.leases.held.values().filter(|lease| !lease.is_over(now)).count(),
-            last_used_at: last_row.map(|row| row.at.to_string()),
+            last_used_at: last_row.as_ref().map(|row| row.at.to_string()),
+            last_used_ip: last_row.as_ref().and_then(Row::known_network).map(ToOwned::to_owned),
+            last_used_agent: last_row.as_ref().and_then(Row::known_agent).map(ToOwned::to_owned),
         });
         self
     }
@@ -104,7 +134,11 @@ impl<'k> KeyView<'k> {
     }
 }
 
-fn status(cell: &Cell, now: Timestamp) -> &'static str {
+/// Every word that [`status`] says.
+pub(crate) const STATUSES: [&str; 4] = ["active", "frozen", "expired", "revoked"];
+
+/// What holds of a key, in a word.
+pub(crate) fn status(cell: &Cell, now: Timestamp) -> &'static str {
     match cell.status {
         Status::Revoked => "revoked",
         _ if cell.expires_at.is_some_and(|end| end <= now) => "expired",

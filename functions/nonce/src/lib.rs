@@ -50,7 +50,8 @@ impl App {
     /// Answers one request; every failure is a problem document.
     pub async fn handle(&self, request: Request) -> Response<Body> {
         let answer = self.route(&request).await;
-        answer.unwrap_or_else(|problem| problem.response(&input::request_id(&request)))
+        let dialect = self.services.config.policy.dialect();
+        answer.unwrap_or_else(|problem| problem.response(&input::request_id(&request), dialect))
     }
 
     async fn route(&self, request: &Request) -> Result<Response<Body>, Problem> {
@@ -110,8 +111,6 @@ pub enum AppError {
     Party(#[from] RelyingPartyError),
 }
 
-/// What the function serves: method and path.
-pub const ROUTES: &[(&str, &str)] = &[("GET", "/auth/nonce/{address}")];
 const PATH_PREFIX: &str = "/auth/nonce/";
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
-//! The key set and the discovery document.
+//! The key set, the discovery document and the description of the whole API.
 
+use faregate_edge::api::Api;
 use faregate_edge::token::{Discovery, JwkSet};
 use lambda_http::{Body, Response};
 use serde::Serialize;
@@ -23,6 +24,11 @@ impl App {
     pub(crate) fn discovery(&self) -> Result<Response<Body>, Refusal> {
         Ok(document(&Discovery::new(&self.issuance))?)
     }
+}
+
+/// `GET /openapi.json`. Reading it takes milliseconds and whoever asks keeps it, so it is read when it is asked for.
+pub(crate) fn description() -> Result<Response<Body>, Refusal> {
+    Ok(document(Api::shipped()?.document())?)
 }
 
 /// A public document that caches may keep for a minute, as long as our own functions keep the keys.

@@ -1,4 +1,4 @@
-//! Signs wallets in and out: `/auth/verify`, `/auth/logout` and the documents by which others check our tokens.
+//! Signs wallets in and out: `/auth/verify`, `/auth/logout`, and the documents by which others know us and check our tokens.
 
 mod account;
 mod documents;
@@ -7,6 +7,7 @@ mod logout;
 mod signer;
 
 use faregate_domain::wallet::{RelyingParty, RelyingPartyError, SIGN_IN_STATEMENT};
+use faregate_edge::api::ApiError;
 use faregate_edge::input;
 use faregate_edge::problem::Problem;
 use faregate_edge::secrets::{SecretName, SecretsError};
@@ -54,12 +55,13 @@ impl App {
     /// Answers one request; every failure is a problem document.
     pub async fn handle(&self, request: Request) -> Response<Body> {
         let request_id = input::request_id(&request);
+        let dialect = self.services.config.policy.dialect();
         match self.route(&request).await {
             Ok(response) => response,
-            Err(Refusal::Problem(problem)) => problem.response(&request_id),
+            Err(Refusal::Problem(problem)) => problem.response(&request_id, dialect),
             Err(Refusal::Failure(failure)) => {
                 tracing::error!(request_id, path = input::path(&request), %failure, "wallet login failed");
-                Problem::unavailable().response(&request_id)
+                Problem::unavailable().response(&request_id, dialect)
             }
         }
     }
@@ -67,7 +69,9 @@ impl App {
     async fn route(&self, request: &Request) -> Result<Response<Body>, Refusal> {
         let (allowed, is_allowed) = match input::path(request) {
             "/auth/verify" | "/auth/logout" => ("POST", request.method() == Method::POST),
-            "/.well-known/jwks.json" | "/.well-known/openid-configuration" => ("GET", request.method() == Method::GET),
+            "/.well-known/jwks.json" | "/.well-known/openid-configuration" | "/openapi.json" => {
+                ("GET", request.method() == Method::GET)
+            }
             _ => return Err(Problem::not_found().into()),
         };
         if !is_allowed {
@@ -77,6 +81,7 @@ impl App {
             "/auth/verify" => self.login(request).await,
             "/auth/logout" => self.logout(request).await,
             "/.well-known/jwks.json" => self.key_set().await,
+            "/openapi.json" => documents::description(),
             _ => self.discovery(),
         }
     }
@@ -125,19 +130,13 @@ enum Failure {
     Sign(#[from] SignError),
     #[error("the response could not be built")]
     Response(#[from] lambda_http::http::Error),
+    #[error(transparent)]
+    Api(#[from] ApiError),
     #[error("the policy has no plan {plan}")]
     NoSuchPlan { plan: String },
     #[error("the {item} was changed by others at every attempt")]
     Contended { item: &'static str },
 }
-
-/// What the function serves: method and path.
-pub const ROUTES: &[(&str, &str)] = &[
-    ("POST", "/auth/verify"),
-    ("POST", "/auth/logout"),
-    ("GET", "/.well-known/jwks.json"),
-    ("GET", "/.well-known/openid-configuration"),
-];
 
 #[cfg(test)]
 mod tests;

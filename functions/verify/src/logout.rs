@@ -22,7 +22,9 @@ impl App {
             (Some(bearer), Some(cookie)) if bearer == cookie => bearer,
             (Some(_), Some(_)) => return Err(refused(&Denial::AmbiguousCredentials)),
             (None, Some(cookie)) => {
-                cookie::check_own_origin(headers, &self.services.config.public_origin)?;
+                let config = &self.services.config;
+                let rule = config.policy.management().cookie_without_origin();
+                cookie::check_own_origin(headers, &config.public_origin, rule)?;
                 cookie
             }
             (None, None) => return Err(refused(&Denial::MissingCredentials)),

@@ -1,6 +1,7 @@
 //! Answers on their way back to the caller, and the reading of a function's answer.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
+use faregate_domain::policy::Dialect;
 use faregate_edge::problem::Problem;
 use http_body_util::{BodyExt, Full, combinators::BoxBody};
 use hyper::{
@@ -34,9 +35,9 @@ pub(crate) fn json(body: &Value) -> Answer {
     whole(StatusCode::OK, "application/json", body.to_string())
 }
 
-/// A problem of the gateway itself.
-pub(crate) fn problem(problem: &Problem, request_id: &str) -> Answer {
-    problem.response(request_id).map(|body| match body {
+/// A problem of the gateway itself, in the product's dialect.
+pub(crate) fn problem(problem: &Problem, request_id: &str, dialect: &Dialect) -> Answer {
+    problem.response(request_id, dialect).map(|body| match body {
         lambda_http::Body::Text(text) => boxed(text.into()),
         lambda_http::Body::Binary(bytes) => boxed(bytes.into()),
         _ => boxed(Bytes::new()),

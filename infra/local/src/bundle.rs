@@ -6,7 +6,6 @@ use faregate_gate::Services;
 
 use crate::{
     invoke::{Function, Functions, Handler, http_handler},
-    routes::Routes,
     start::StartError,
 };
 
@@ -37,18 +36,6 @@ pub(crate) fn functions(services: &Services) -> Result<Functions, StartError> {
         (Function::Billing, over_http!(billing)),
         (Function::Authorizer, authorizer),
     ])))
-}
-
-/// The paths that the functions serve.
-pub(crate) fn routes() -> Routes {
-    Routes::new(&[
-        (Function::Nonce, faregate_nonce::ROUTES),
-        (Function::Verify, faregate_verify::ROUTES),
-        (Function::Keys, faregate_keys::ROUTES),
-        (Function::Charges, faregate_charges::ROUTES),
-        (Function::Check, faregate_check::ROUTES),
-        (Function::Billing, faregate_billing::ROUTES),
-    ])
 }
 
 /// A closure over a clone of the app for each call, because the answer may outlive the caller.

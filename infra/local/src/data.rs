@@ -77,19 +77,29 @@ pub(crate) fn make(path: &Path) -> Result<(), DataError> {
 /// # Errors
 /// [`DataError`] when it cannot be written.
 pub(crate) fn write_private(path: &Path, contents: &[u8]) -> Result<(), DataError> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let write = || {
-        // On Unix the file has mode 0600. It appears under its name whole or not at all.
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
-        file.write_all(contents)?;
-        file.as_file().sync_all()?;
-        match file.persist_noclobber(path) {
-            Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-            Err(error) => Err(error.error),
-            Ok(_) => Ok(()),
-        }
+    let write = || match unnamed(path, contents)?.persist_noclobber(path) {
+        Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error.error),
+        Ok(_) => Ok(()),
     };
     write().map_err(|error| DataError::Unusable(path.to_owned(), error))
+}
+
+/// Puts a file that only its owner can read in the place of the one of that name: readers see the one or the other.
+///
+/// # Errors
+/// [`DataError`] when it cannot be written.
+pub(crate) fn replace_private(path: &Path, contents: &[u8]) -> Result<(), DataError> {
+    let write = || unnamed(path, contents)?.persist(path).map(|_| ()).map_err(|error| error.error);
+    write().map_err(|error| DataError::Unusable(path.to_owned(), error))
+}
+
+/// A file beside `path`, whole before it gets its name; on Unix it has mode 0600.
+fn unnamed(path: &Path, contents: &[u8]) -> io::Result<tempfile::NamedTempFile> {
+    let mut file = tempfile::NamedTempFile::new_in(path.parent().unwrap_or(Path::new(".")))?;
+    file.write_all(contents)?;
+    file.as_file().sync_all()?;
+    Ok(file)
 }
 
 /// Reads a file, or finds that there is none.

@@ -3,6 +3,7 @@
 use std::{fmt, net::Ipv4Addr};
 
 use faregate_domain::{
+    id::KeyId,
     policy::{CredentialHeader, Policy, Route},
     scope::Grant,
 };
@@ -39,16 +40,17 @@ impl Demo {
         policy: &Policy,
     ) -> Result<Self, DemoError> {
         let caller = Caller { gateway, host };
-        let nonce = caller.ask(Method::GET, &format!("/auth/nonce/{}", wallet.address()), None, None).await?;
+        let nonce =
+            caller.ask(Method::GET, &format!("/auth/nonce/{}", wallet.address()), None, None).await?["data"].take();
         let (nonce, message) = (text(&nonce, "nonce")?, text(&nonce, "message")?);
         let signature = wallet.sign(&message);
         let login = json!({"address": wallet.address().to_string(), "signature": signature, "nonce": nonce});
-        let session = caller.ask(Method::POST, "/auth/verify", None, Some(&login)).await?;
+        let session = caller.ask(Method::POST, "/auth/verify", None, Some(&login)).await?["data"].take();
         let token = Zeroizing::new(text(&session, "access_token")?);
         let wanted = json!({"name": "demo", "scopes": scopes(policy)});
-        let made = caller.ask(Method::POST, "/v1/api-keys", Some(&token), Some(&wanted)).await?;
-        let key = Zeroizing::new(text(&made, "key")?);
-        Ok(Self { account_id: text(&session, "account_id")?, key_id: text(&made, "id")?, key })
+        let made = caller.ask(Method::POST, policy.management().keys(), Some(&token), Some(&wanted)).await?;
+        let (id, key) = find_key(&made, policy).ok_or(DemoError::Malformed("key"))?;
+        Ok(Self { account_id: text(&session, "account_id")?, key_id: id.to_string(), key: Zeroizing::new(key) })
     }
 
     /// The key itself.
@@ -77,7 +79,7 @@ impl Demo {
             lines.push(curl(url, route, &header));
         }
         if scopes(policy).iter().any(|scope| scope == MANAGE) {
-            lines.push(format!("  curl -i {url}/v1/api-keys/{} -H '{header}'", self.key_id));
+            lines.push(format!("  curl -i {url}{}/{} -H '{header}'", policy.management().keys(), self.key_id));
         }
         lines.join("\n")
     }
@@ -142,17 +144,32 @@ impl Caller<'_> {
         let answer = self.gateway.answer_call(call).await;
         let status = answer.status();
         let bytes = answer.into_body().collect().await.map(Collected::to_bytes).unwrap_or_default();
-        let mut body: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+        let body: Value = serde_json::from_slice(&bytes).unwrap_or_default();
         if status.is_success() {
-            return Ok(body["data"].take());
+            return Ok(body);
         }
-        let detail = body["detail"].as_str().unwrap_or_default().to_owned();
+        // A product may word its errors otherwise; whatever it says is told.
+        let detail = body["detail"].as_str().map_or_else(|| body.to_string(), str::to_owned);
         Err(DemoError::Refused { path: path.to_owned(), status: status.as_u16(), detail })
     }
 }
 
 fn text(data: &Value, member: &'static str) -> Result<String, DemoError> {
     data.get(member).and_then(Value::as_str).map(ToOwned::to_owned).ok_or(DemoError::Malformed(member))
+}
+
+/// The key in an answer, wherever the product's dialect has it, and its public id, which is a part of it.
+fn find_key(answer: &Value, policy: &Policy) -> Option<(KeyId, String)> {
+    match answer {
+        Value::String(text) => {
+            let of = |prefix: &str| KeyId::from_suffix(text.strip_prefix(prefix)?.get(..KeyId::LENGTH)?).ok();
+            let id = policy.environments().iter().find_map(|environment| of(&environment.prefix))?;
+            Some((id, text.clone()))
+        }
+        Value::Array(items) => items.iter().find_map(|item| find_key(item, policy)),
+        Value::Object(members) => members.values().find_map(|value| find_key(value, policy)),
+        _ => None,
+    }
 }
 
 /// What a key may do by default, and look at itself.

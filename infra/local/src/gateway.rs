@@ -1,8 +1,8 @@
 //! The gateway: sends each request where it belongs and applies the authorizer's answer.
 
+use faregate_domain::policy::Dialect;
 use faregate_edge::{now::Clock, problem::Problem};
-use hyper::{Method, Request, StatusCode, body::Bytes, header::ALLOW};
-use include_dir::{Dir, include_dir};
+use hyper::{Method, Request, body::Bytes};
 
 use crate::{
     answer::{self, Answer},
@@ -12,6 +12,7 @@ use crate::{
     invoke::{Function, Functions, InvokeError},
     layer,
     outcome::Outcome,
+    pages::Pages,
     routes::{Place, Routes},
 };
 
@@ -19,7 +20,10 @@ use crate::{
 pub(crate) struct Gateway {
     pub(crate) functions: Functions,
     pub(crate) routes: Routes,
+    pub(crate) pages: Pages,
     pub(crate) integration: Integration,
+    /// How the product words what the gateway says itself.
+    pub(crate) dialect: Dialect,
     pub(crate) clock: Clock,
 }
 
@@ -35,7 +39,7 @@ impl Gateway {
         let path = request.uri().path().to_owned();
         let answer = match Call::read(request, origin.clone()).await {
             Ok(call) => self.answer_call(call).await,
-            Err(problem) => answer::problem(&problem, &origin.request_id),
+            Err(problem) => answer::problem(&problem, &origin.request_id, &self.dialect),
         };
         let took_ms = self.clock.now().epoch_ms().saturating_sub(origin.received_at.epoch_ms());
         let status = answer.status().as_u16();
@@ -45,11 +49,16 @@ impl Gateway {
 
     /// Answers a request that was read to its end.
     pub(crate) async fn answer_call(&self, call: Call) -> Answer {
+        let request_id = call.request_id.clone();
+        let answered = self.pass_on(call).await;
+        answered.unwrap_or_else(|problem| answer::problem(&problem, &request_id, &self.dialect))
+    }
+
+    async fn pass_on(&self, call: Call) -> Result<Answer, Problem> {
         match self.routes.find(&call.path) {
-            Place::Health => own_page(&call, || Some(answer::json(&serde_json::json!({"data": {"status": "ok"}})))),
-            Place::Problem(code) => own_page(&call, || problem_page(&code)),
+            Place::Own { page, parameters } => own_page(&call, || self.pages.show(page, &parameters)),
             Place::Function { function, template, parameters } => {
-                let event = event::proxy::event(&call, template, &parameters);
+                let event = event::proxy::event(&call, &template, &parameters);
                 let answered = self.functions.invoke(function, event).await;
                 from_function(answered, function, &call.request_id)
             }
@@ -57,57 +66,54 @@ impl Gateway {
         }
     }
 
-    async fn through_the_gate(&self, call: Call) -> Answer {
+    async fn through_the_gate(&self, call: Call) -> Result<Answer, Problem> {
         let arn = event::authorizer::method_arn(&call);
         let answered = self.functions.invoke(Function::Authorizer, event::authorizer::event(&call)).await;
         let request_id = call.request_id.clone();
         match Outcome::of(answered, &arn) {
-            Outcome::Admitted(context) => match layer::refusal(&context, &request_id) {
-                Some(refusal) => refusal,
+            Outcome::Admitted(context) => match layer::refusal(&context, &request_id)? {
+                Some(refusal) => Ok(refusal),
                 None => {
-                    let mut answer = self.integration.call(call, &context).await;
+                    let answered = self.integration.call(call, &context).await;
+                    let mut answer =
+                        answered.unwrap_or_else(|problem| answer::problem(&problem, &request_id, &self.dialect));
                     layer::add_limits(answer.headers_mut(), &context);
-                    answer
+                    Ok(answer)
                 }
             },
-            Outcome::Unauthorized => gateway_response::unauthorized(&request_id),
-            Outcome::AccessDenied(context) => gateway_response::access_denied(&context, &request_id),
-            Outcome::InvalidApiKey(context) => gateway_response::invalid_api_key(&context, &request_id),
-            Outcome::Failure => gateway_response::failure(&request_id),
+            Outcome::Unauthorized => Err(gateway_response::unauthorized()),
+            Outcome::AccessDenied(context) => gateway_response::access_denied(&context),
+            Outcome::InvalidApiKey(context) => gateway_response::invalid_api_key(&context),
+            Outcome::Failure => Err(gateway_response::failure()),
         }
     }
 }
 
-fn from_function(answered: Result<serde_json::Value, InvokeError>, function: Function, request_id: &str) -> Answer {
+fn from_function(
+    answered: Result<serde_json::Value, InvokeError>,
+    function: Function,
+    request_id: &str,
+) -> Result<Answer, Problem> {
     let answer = match answered {
         Ok(answer) => answer,
-        Err(InvokeError::TimedOut) => return gateway_response::gateway_timeout(request_id),
+        Err(InvokeError::TimedOut) => return Err(gateway_response::gateway_timeout()),
         Err(error) => {
             tracing::error!(%function, %error, request_id, "a function gave no answer");
-            return gateway_response::bad_gateway(request_id);
+            return Err(gateway_response::bad_gateway());
         }
     };
-    answer::from_function(&answer).unwrap_or_else(|error| {
+    answer::from_function(&answer).map_err(|error| {
         tracing::error!(%function, %error, request_id, "a function's answer is malformed");
-        gateway_response::bad_gateway(request_id)
+        gateway_response::bad_gateway()
     })
 }
 
-fn own_page(call: &Call, page: impl FnOnce() -> Option<Answer>) -> Answer {
+fn own_page(call: &Call, page: impl FnOnce() -> Option<Answer>) -> Result<Answer, Problem> {
     if call.method != Method::GET && call.method != Method::HEAD {
-        let mut answer = answer::problem(&Problem::method_not_allowed("GET, HEAD"), &call.request_id);
-        answer.headers_mut().insert(ALLOW, hyper::header::HeaderValue::from_static("GET, HEAD"));
-        return answer;
+        return Err(Problem::method_not_allowed("GET, HEAD"));
     }
-    page().unwrap_or_else(|| answer::problem(&Problem::not_found(), &call.request_id))
+    page().ok_or_else(Problem::not_found)
 }
-
-fn problem_page(code: &str) -> Option<Answer> {
-    let page = PROBLEM_PAGES.get_file(format!("{code}.md"))?;
-    Some(answer::whole(StatusCode::OK, "text/markdown; charset=utf-8", page.contents()))
-}
-
-static PROBLEM_PAGES: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/../../docs/problems");
 
 #[cfg(test)]
 mod tests;

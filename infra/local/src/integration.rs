@@ -1,9 +1,10 @@
 //! What is behind the gate: an upstream API, or an echo for trying things out.
 
+use faregate_edge::problem::Problem;
 use faregate_layer::credential;
 
 use crate::{
-    answer::{self, Answer},
+    answer::Answer,
     call::Call,
     client::{BaseUrl, Client},
     outcome::Context,
@@ -14,7 +15,7 @@ mod upstream;
 
 /// Where admitted calls go.
 pub(crate) enum Integration {
-    /// The built-in echo under `/demo/`.
+    /// The built-in echo: answers whatever the policy admits.
     Echo,
     /// An HTTP API.
     Upstream { client: Box<Client>, base: BaseUrl },
@@ -22,14 +23,13 @@ pub(crate) enum Integration {
 
 impl Integration {
     /// Hands an admitted call on, without its credential, and brings the answer back.
-    pub(crate) async fn call(&self, mut call: Call, context: &Context) -> Answer {
+    ///
+    /// # Errors
+    /// 502 and 504 for an upstream that does not answer.
+    pub(crate) async fn call(&self, mut call: Call, context: &Context) -> Result<Answer, Problem> {
         credential::remove(&mut call.headers);
         match self {
-            Self::Echo if call.path.starts_with("/demo/") => echo::answer(&call, context),
-            Self::Echo => {
-                let problem = faregate_edge::problem::Problem::not_found();
-                answer::problem(&problem, &call.request_id)
-            }
+            Self::Echo => Ok(echo::answer(&call, context)),
             Self::Upstream { client, base } => upstream::forward(client, base, &call, context).await,
         }
     }

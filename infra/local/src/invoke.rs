@@ -83,6 +83,14 @@ pub(crate) enum Function {
     Authorizer,
 }
 
+impl Function {
+    /// The function that has this name among those behind HTTP.
+    pub(crate) fn of(name: &str) -> Option<Self> {
+        let all = [Self::Nonce, Self::Verify, Self::Keys, Self::Charges, Self::Check, Self::Billing];
+        all.into_iter().find(|function| function.to_string() == name)
+    }
+}
+
 impl fmt::Display for Function {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(match self {

@@ -1,5 +1,6 @@
 //! The layer in front of the backend: answers refusals from the authorizer's context, adds its rate-limit headers.
 
+use faregate_edge::problem::Problem;
 use faregate_layer::rendering::{self, Verdict};
 use hyper::{StatusCode, header::HeaderMap};
 
@@ -9,14 +10,17 @@ use crate::{
     outcome::Context,
 };
 
-/// The answer to a refused call, or none when the call was admitted. A context that says neither refuses.
-pub(crate) fn refusal(context: &Context, request_id: &str) -> Option<Answer> {
+/// The answer to a refused call, or none when the call was admitted.
+///
+/// # Errors
+/// 503 for a context that says neither.
+pub(crate) fn refusal(context: &Context, request_id: &str) -> Result<Option<Answer>, Problem> {
     match rendering::verdict(|member| context.text(member)) {
-        Ok(Verdict::Admitted) => None,
-        Ok(Verdict::Refused(status)) => Some(render(status, context)),
+        Ok(Verdict::Admitted) => Ok(None),
+        Ok(Verdict::Refused(status)) => Ok(Some(render(status, context))),
         Err(error) => {
             tracing::error!(%error, request_id, "the authorizer's context is neither an admission nor a refusal");
-            Some(gateway_response::failure(request_id))
+            Err(gateway_response::failure())
         }
     }
 }
@@ -33,6 +37,7 @@ pub(crate) fn add_limits(headers: &mut HeaderMap, context: &Context) {
 
 #[cfg(test)]
 mod tests {
+    use faregate_domain::policy::Dialect;
     use http_body_util::BodyExt;
 
     use super::*;
@@ -46,7 +51,7 @@ mod tests {
     #[tokio::test]
     async fn a_refusal_is_the_layers() {
         let context = Context::from_pairs(&[("status", "429"), ("problem", "{\"code\":\"x\"}"), ("retryAfter", "20")]);
-        let (status, headers, body) = told(refusal(&context, "req").unwrap()).await;
+        let (status, headers, body) = told(refusal(&context, "req").unwrap().unwrap()).await;
         let wanted = rendering::refusal(status, |member| context.text(member));
         assert_eq!((status, &headers, &body), (wanted.status(), wanted.headers(), wanted.body()));
         assert_eq!((status.as_u16(), body.as_str()), (429, "{\"code\":\"x\"}"));
@@ -54,10 +59,12 @@ mod tests {
 
     #[tokio::test]
     async fn only_status_200_admits_and_whatever_else_is_the_layers_503() {
-        assert!(refusal(&Context::from_pairs(&[("status", "200"), ("problem", "")]), "req").is_none());
+        assert!(refusal(&Context::from_pairs(&[("status", "200"), ("problem", "")]), "req").unwrap().is_none());
         let wanted = rendering::gate_unavailable("req");
         for (status, problem) in [("", ""), ("200 ", "{}"), ("201", "{}"), ("999", "{}"), ("x", "{}"), ("403", "")] {
-            let answer = refusal(&Context::from_pairs(&[("status", status), ("problem", problem)]), "req").unwrap();
+            let problem =
+                refusal(&Context::from_pairs(&[("status", status), ("problem", problem)]), "req").unwrap_err();
+            let answer = answer::problem(&problem, "req", &Dialect::default());
             let (status, headers, body) = told(answer).await;
             assert_eq!((status, &headers), (wanted.status(), wanted.headers()));
             let [body, wanted]: [serde_json::Value; 2] =

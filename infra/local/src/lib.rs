@@ -10,24 +10,33 @@ mod dynamodb;
 mod event;
 mod gateway;
 mod gateway_response;
+#[cfg(test)]
+mod generated;
 mod integration;
 mod invoke;
 mod layer;
 mod log;
 mod options;
 mod outcome;
+mod pages;
+mod policy;
 mod program;
+mod reference;
 mod routes;
 mod secrets;
 mod server;
 mod start;
+#[cfg(test)]
+mod template;
 mod wallet;
 
 pub use client::{BaseUrl, InvalidBaseUrl};
 pub use data::DataError;
 pub use demo::Demo;
 pub use dynamodb::DynamoDbError;
-pub use options::{Command, Options, WalletCommand};
+pub use options::{Command, Options, PolicyCommand, RotatingSecret, SecretsCommand, WalletCommand};
+pub use policy::schema;
 pub use program::run;
+pub use routes::NobodyServes;
 pub use start::{Running, StartError, start, start_at};
 pub use wallet::Wallet;

@@ -27,7 +27,7 @@ pub struct Options {
     #[arg(long, env = "FAREGATE_POLICY", value_name = "FILE")]
     pub policy: Option<PathBuf>,
 
-    /// Where admitted requests go, http:// or https:// [default: an echo under /demo/]
+    /// Where admitted requests go, http:// or https:// [default: an echo]
     #[arg(long, env = "FAREGATE_UPSTREAM", value_name = "URL")]
     pub upstream: Option<BaseUrl>,
 
@@ -79,6 +79,47 @@ pub enum Command {
     /// A development wallet, kept in the data folder, for those who have none; never put money on it
     #[command(subcommand)]
     Wallet(WalletCommand),
+    /// The secrets in the data folder; a program that runs on the folder need not be stopped
+    #[command(subcommand)]
+    Secrets(SecretsCommand),
+    /// Policy files: whether one can be used, and their JSON Schema
+    #[command(subcommand)]
+    Policy(PolicyCommand),
+}
+
+/// What can be done with the secrets.
+#[derive(Clone, Copy, Debug, clap::Subcommand)]
+pub enum SecretsCommand {
+    /// Put a new version of a secret in force; the one before it is still recognised, older ones no more
+    Rotate {
+        /// Which one
+        secret: RotatingSecret,
+    },
+}
+
+/// A secret that can be rotated.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub enum RotatingSecret {
+    /// Of the hashes under which keys are stored; each key moves on when it is used
+    Pepper,
+    /// Of the tag inside each key; keys never move on
+    Tag,
+    /// Of the access tokens' signing key; tokens of the one before hold until they expire
+    Signing,
+    /// Of the answers that a repeated request gets again; they are gone after ten minutes
+    Seal,
+}
+
+/// What can be said of policy files.
+#[derive(Clone, Debug, clap::Subcommand)]
+pub enum PolicyCommand {
+    /// Say what is in a policy file, or everything that is wrong with it, as `file:line: field: what is wrong`
+    Check {
+        /// The file
+        file: PathBuf,
+    },
+    /// Print the JSON Schema of policy files, for editors
+    Schema,
 }
 
 /// What the development wallet can do.

@@ -8,22 +8,31 @@ use std::{
 
 use clap::{CommandFactory, FromArgMatches, error::ErrorKind};
 
+use faregate_edge::{now::Clock, secrets::SecretName};
+
 use crate::{
     data::DataError,
     log,
-    options::{Command, Options, WalletCommand},
+    options::{Command, Options, PolicyCommand, RotatingSecret, SecretsCommand, WalletCommand},
+    policy::{self, CheckError},
+    secrets::{self, RotationError},
     start::{Running, StartError, start},
     wallet::Wallet,
 };
 
-/// Runs the program. Exit code 0 after an orderly end, 2 when it cannot do what it was asked to.
+/// Runs the program. Exit code 0 after an orderly end, 1 for a policy that was checked and is unsound, 2 when the program
+/// cannot do what it was asked to.
 #[must_use]
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     match obey(args) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(Failure(line)) => {
+        Err(Failure::Obstacle(line)) => {
             eprintln!("faregate: {line}");
             ExitCode::from(2)
+        }
+        Err(Failure::Unsound(lines)) => {
+            eprintln!("{}", lines.join("\n"));
+            ExitCode::from(1)
         }
     }
 }
@@ -34,16 +43,25 @@ fn obey(args: impl IntoIterator<Item = OsString>) -> Result<(), Failure> {
         Ok(options) => options,
         Err(error) => return say_or_fail(&error),
     };
-    log::start().map_err(Failure)?;
+    log::start().map_err(Failure::Obstacle)?;
     match options.command {
         Some(Command::Wallet(command)) => use_wallet(&options, command),
+        Some(Command::Secrets(SecretsCommand::Rotate { secret })) => rotate(&options, secret),
+        Some(Command::Policy(PolicyCommand::Check { file })) => {
+            say(&policy::check(&file)?);
+            Ok(())
+        }
+        Some(Command::Policy(PolicyCommand::Schema)) => {
+            say(&policy::schema());
+            Ok(())
+        }
         None => run_gateway(&options),
     }
 }
 
 fn run_gateway(options: &Options) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Failure(format!("no threads: {error}")))?;
+    let runtime = runtime.map_err(|error| Failure::Obstacle(format!("no threads: {error}")))?;
     runtime.block_on(async {
         let stop = stop_signal()?;
         let running = start(options.clone()).await?;
@@ -57,17 +75,19 @@ fn run_gateway(options: &Options) -> Result<(), Failure> {
 /// Says where the gateway is and, for a fresh store, how to try it.
 async fn greet(running: &Running, options: &Options) {
     let place = if options.memory { "nothing is kept".to_owned() } else { options.data.display().to_string() };
-    let target = options.upstream.as_ref().map_or("the echo under /demo/".to_owned(), ToString::to_string);
+    let target = options.upstream.as_ref().map_or("the echo".to_owned(), ToString::to_string);
     say(&format!("Faregate is listening on {} (store: {place}; behind it: {target})\n", running.url));
+    say(&format!("Its own API is described at {}/docs\n", running.url));
+    let keys = running.config.policy.management().keys();
     if options.invoke.is_some() {
         let table = running.dynamodb_url();
         say(&format!("The functions find their table at {table}.\n"));
-        say(&way_to_a_key(&running.url, options));
+        say(&way_to_a_key(&running.url, keys, options));
         return;
     }
     match running.make_demo().await {
         Ok(Some(demo)) => say(&demo.greeting(&running.url, &running.config.policy)),
-        Ok(None) => say(&way_to_a_key(&running.url, options)),
+        Ok(None) => say(&way_to_a_key(&running.url, keys, options)),
         // A policy may well leave new accounts without keys; the gate works all the same.
         Err(error) => eprintln!("faregate: {}", one_line(&error.to_string())),
     }
@@ -75,7 +95,7 @@ async fn greet(running: &Running, options: &Options) {
 }
 
 /// How the owner of the development wallet gets another key.
-fn way_to_a_key(url: &str, options: &Options) -> String {
+fn way_to_a_key(url: &str, keys: &str, options: &Options) -> String {
     let program = if std::env::var_os("CARGO").is_some() { "cargo run -q --" } else { "faregate" };
     let data = options.data.display().to_string();
     let data = if data == "./.faregate" { String::new() } else { format!(" --data '{data}'") };
@@ -88,7 +108,7 @@ fn way_to_a_key(url: &str, options: &Options) -> String {
         "  proof=$(printf %s \"$login\" | jq \"{address:\\\"$address\\\",signature:\\\"$signature\\\",nonce:.data.nonce}\")"
             .to_owned(),
         format!("  token=$(curl -s {url}/auth/verify {JSON} -d \"$proof\" | jq -r .data.access_token)"),
-        format!("  curl -s {url}/v1/api-keys -H \"Authorization: Bearer $token\" {JSON} -d '{{\"name\":\"new\"}}'"),
+        format!("  curl -s {url}{keys} -H \"Authorization: Bearer $token\" {JSON} -d '{{\"name\":\"new\"}}'"),
     ]
     .join("\n")
 }
@@ -100,15 +120,28 @@ fn use_wallet(options: &Options, command: WalletCommand) -> Result<(), Failure> 
         WalletCommand::Sign => {
             let mut message = String::new();
             let read = std::io::stdin().take(MAX_MESSAGE_BYTES + 1).read_to_string(&mut message);
-            let bytes = read.map_err(|error| Failure(format!("standard input: {error}")))?;
+            let bytes = read.map_err(|error| Failure::Obstacle(format!("standard input: {error}")))?;
             if u64::try_from(bytes).is_ok_and(|bytes| bytes > MAX_MESSAGE_BYTES) {
-                return Err(Failure("standard input: a message may have at most 65536 bytes".into()));
+                return Err(Failure::Obstacle("standard input: a message may have at most 65536 bytes".into()));
             }
             // Shells and most programs end their output with a newline; sign-in messages have none there.
             let message = message.strip_suffix('\n').unwrap_or(&message);
             say(&wallet.sign(message.strip_suffix('\r').unwrap_or(message)));
         }
     }
+    Ok(())
+}
+
+fn rotate(options: &Options, secret: RotatingSecret) -> Result<(), Failure> {
+    let (name, what_follows) = match secret {
+        RotatingSecret::Pepper => (SecretName::Pepper, "Each key moves to the new pepper when it is next used."),
+        RotatingSecret::Tag => (SecretName::Tag, "Keys that are made from now on carry a tag of the new secret."),
+        RotatingSecret::Signing => (SecretName::Signing, "Tokens are signed under the new key from then on."),
+        RotatingSecret::Seal => (SecretName::Seal, "Answers are sealed under the new secret from now on."),
+    };
+    secrets::rotate(&options.data.join("secrets.json"), name, Clock::system().now())?;
+    let name = name.as_str();
+    say(&format!("The {name} is rotated; a running program takes it up within five minutes. {what_follows}"));
     Ok(())
 }
 
@@ -120,16 +153,23 @@ fn say_or_fail(error: &clap::Error) -> Result<(), Failure> {
         return Ok(());
     }
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
-        return Err(Failure("wallet what? Say `faregate wallet address` or `faregate wallet sign`".into()));
+        let subcommands = [
+            ("policy", "`faregate policy check FILE` or `faregate policy schema`"),
+            ("secrets", "`faregate secrets rotate pepper`"),
+            ("wallet", "`faregate wallet address` or `faregate wallet sign`"),
+        ];
+        let asked = subcommands.iter().find(|(name, _)| text.contains(&format!("faregate {name}")));
+        let (name, commands) = asked.unwrap_or(&subcommands[2]);
+        return Err(Failure::Obstacle(format!("{name} what? Say {commands}")));
     }
     let first = text.lines().next().unwrap_or_default();
-    Err(Failure(format!("{}; see --help", first.trim_start_matches("error: "))))
+    Err(Failure::Obstacle(format!("{}; see --help", first.trim_start_matches("error: "))))
 }
 
 /// Resolves at Ctrl-C or SIGTERM; the handlers are in place when this returns.
 fn stop_signal() -> Result<impl Future<Output = ()>, Failure> {
     use tokio::signal::unix::{SignalKind, signal};
-    let listen = |kind| signal(kind).map_err(|error| Failure(format!("no signal handler: {error}")));
+    let listen = |kind| signal(kind).map_err(|error| Failure::Obstacle(format!("no signal handler: {error}")));
     let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
     Ok(async move {
         tokio::select! {
@@ -144,19 +184,39 @@ fn say(text: &str) {
     let _ = writeln!(std::io::stdout(), "{text}");
 }
 
-/// One line about what is wrong.
+/// What is wrong.
 #[derive(Debug)]
-struct Failure(String);
+enum Failure {
+    /// One line about what is in the way.
+    Obstacle(String),
+    /// A line for each fault of a policy.
+    Unsound(Vec<String>),
+}
+
+impl From<CheckError> for Failure {
+    fn from(error: CheckError) -> Self {
+        match error {
+            CheckError::Unreadable(line) => Self::Obstacle(line),
+            CheckError::Unsound(lines) => Self::Unsound(lines),
+        }
+    }
+}
 
 impl From<StartError> for Failure {
     fn from(error: StartError) -> Self {
-        Self(one_line(&error.to_string()))
+        Self::Obstacle(one_line(&error.to_string()))
+    }
+}
+
+impl From<RotationError> for Failure {
+    fn from(error: RotationError) -> Self {
+        Self::Obstacle(one_line(&error.to_string()))
     }
 }
 
 impl From<DataError> for Failure {
     fn from(error: DataError) -> Self {
-        Self(one_line(&error.to_string()))
+        Self::Obstacle(one_line(&error.to_string()))
     }
 }
 
@@ -174,7 +234,10 @@ mod tests {
 
     fn failure(args: &[&str]) -> String {
         let args = ["faregate"].iter().chain(args).map(OsString::from);
-        obey(args).unwrap_err().0
+        match obey(args).unwrap_err() {
+            Failure::Obstacle(line) => line,
+            Failure::Unsound(lines) => lines.join("\n"),
+        }
     }
 
     #[test]
@@ -183,7 +246,11 @@ mod tests {
             (&["--lisen", "x"][..], "unexpected argument '--lisen' found"),
             (&["--upstream", "nowhere"], "--upstream"),
             (&["wallet"], "wallet address"),
+            (&["policy"], "policy check FILE"),
             (&["wallets"], "wallets"),
+            (&["secrets"], "secrets rotate pepper"),
+            (&["secrets", "rotate", "colour"], "colour"),
+            (&["--data", "/no/such", "secrets", "rotate", "pepper"], "/no/such"),
         ] {
             let line = failure(args);
             assert!(line.contains(wanted) && !line.contains('\n'), "{line}");

@@ -1,9 +1,13 @@
-//! The secrets of a local bundle: made at the first start, kept in a file.
+//! The secrets of a local bundle: made at the first start, kept in a file, rotated on demand.
 
 use std::path::Path;
 
-use faregate_edge::{entropy, secrets::SecretName};
-use serde_json::Value;
+use faregate_domain::time::Timestamp;
+use faregate_edge::{
+    entropy,
+    secrets::{MAX_STALE_S, SecretName},
+};
+use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use crate::data::{self, DataError};
@@ -22,13 +26,50 @@ pub(crate) fn ensure(path: &Path) -> Result<(), DataError> {
     if is_whole { Ok(()) } else { Err(DataError::Malformed(path.to_owned(), "not a secrets file")) }
 }
 
+/// Puts a new version of a secret into the file; the one that was current is still recognised. Programs that run on the
+/// file read it anew within five minutes, and at once for a credential that fits none of what they know.
+///
+/// # Errors
+/// [`RotationError`] when the file cannot be read or written, or the last rotation is too recent.
+pub(crate) fn rotate(path: &Path, name: SecretName, now: Timestamp) -> Result<(), RotationError> {
+    ensure(path)?;
+    let malformed = || DataError::Malformed(path.to_owned(), "not a secrets file");
+    let text = Zeroizing::new(data::find(path)?.unwrap_or_default());
+    let mut file: Value = serde_json::from_str(&text).map_err(|_| malformed())?;
+    let secret = file.get_mut(name.as_str()).ok_or_else(malformed)?;
+    let last = secret["rotated_at"].as_str().and_then(|text| Timestamp::parse_rfc3339(text).ok());
+    // A signing secret that has leaked is replaced twice at once, so that nothing holds on to it.
+    let last = last.filter(|_| name != SecretName::Signing);
+    if let Some(free_at) = last.map(|last| last.plus_s(MAX_STALE_S)).filter(|free_at| *free_at > now) {
+        return Err(RotationError::TooSoon { name: name.as_str(), free_at });
+    }
+    let current = secret["current"].take();
+    *secret = json!({"current": *digits(), "previous": current, "rotated_at": now.to_string()});
+    let text = Zeroizing::new(format!("{file}\n"));
+    Ok(data::replace_private(path, text.as_bytes())?)
+}
+
+/// Why a secret is not rotated.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RotationError {
+    /// The file.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// A program may still work with the version before the current one, and would be left with neither.
+    #[error("the {name} was rotated less than an hour ago; wait until {free_at}")]
+    TooSoon {
+        /// Which secret.
+        name: &'static str,
+        /// From when on it can be rotated again.
+        free_at: Timestamp,
+    },
+}
+
 /// `{"pepper":{"current":"<64 hex digits>","previous":null}, …}`
 fn generate() -> Zeroizing<String> {
     let mut text = Zeroizing::new(String::with_capacity(MAX_FILE_BYTES));
     for (at, name) in NAMES.iter().enumerate() {
-        let mut bytes = Zeroizing::new([0; 32]);
-        entropy::fill(bytes.as_mut());
-        let digits = Zeroizing::new(hex::encode(bytes.as_ref()));
+        let digits = digits();
         for part in [if at == 0 { "{\"" } else { ",\n \"" }, name.as_str(), "\":{\"current\":\"", &digits] {
             text.push_str(part);
         }
@@ -36,6 +77,12 @@ fn generate() -> Zeroizing<String> {
     }
     text.push_str("}\n");
     text
+}
+
+fn digits() -> Zeroizing<String> {
+    let mut bytes = Zeroizing::new([0; 32]);
+    entropy::fill(bytes.as_mut());
+    Zeroizing::new(hex::encode(bytes.as_ref()))
 }
 
 const NAMES: [SecretName; 4] = [SecretName::Pepper, SecretName::Tag, SecretName::Signing, SecretName::Seal];
@@ -62,6 +109,36 @@ mod tests {
         secrets.sort_unstable();
         secrets.dedup();
         assert_eq!(secrets.len(), NAMES.len());
+    }
+
+    #[test]
+    fn a_rotated_secret_keeps_the_version_before_and_the_others_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secrets.json");
+        ensure(&path).unwrap();
+        let read = || serde_json::from_str::<Value>(&fs::read_to_string(&path).unwrap()).unwrap();
+        let (first, began) = (read(), Timestamp::from_epoch_s(1_000_000));
+        rotate(&path, SecretName::Pepper, began).unwrap();
+        let second = read();
+        assert_eq!(second["pepper"]["previous"], first["pepper"]["current"]);
+        assert_ne!(second["pepper"]["current"], first["pepper"]["current"]);
+        assert_eq!(second["pepper"]["current"].as_str().unwrap().len(), 64);
+        let others = ["tag", "signing", "seal"];
+        assert!(others.iter().all(|name| second[name] == first[name]));
+        let soon = rotate(&path, SecretName::Pepper, began.plus_s(3_599)).unwrap_err().to_string();
+        assert!(soon.contains(&began.plus_s(3_600).to_string()), "{soon}");
+        assert_eq!(read(), second);
+        rotate(&path, SecretName::Tag, began.plus_s(3_599)).unwrap();
+        for _ in 0..2 {
+            rotate(&path, SecretName::Signing, began).unwrap();
+        }
+        rotate(&path, SecretName::Pepper, began.plus_s(3_600)).unwrap();
+        assert_eq!(read()["pepper"]["previous"], second["pepper"]["current"]);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use faregate_edge::{
+    api::{Api, ApiError},
     config::{Config, ConfigError},
     now::Clock,
 };
@@ -19,6 +20,8 @@ use crate::{
     integration::Integration,
     invoke::{Functions, Remote},
     options::Options,
+    pages::Pages,
+    routes::{NobodyServes, Routes},
     secrets, server,
     wallet::Wallet,
 };
@@ -60,7 +63,10 @@ pub async fn start_at(options: Options, clock: Clock) -> Result<Running, StartEr
         Some(base) => Functions::Remote(Remote::new(client::connect().map_err(StartError::Tls)?, base.clone())),
         None => bundle::functions(&services)?,
     };
-    let gateway = Arc::new(Gateway { functions, routes: bundle::routes(), integration, clock });
+    let api = Api::shipped()?.with_keys_at(config.policy.management().keys())?;
+    let (routes, pages) = (Routes::of(&api)?, Pages::of(&api));
+    let dialect = config.policy.dialect().clone();
+    let gateway = Arc::new(Gateway { functions, routes, pages, integration, dialect, clock });
     let (stop, stopped) = oneshot::channel::<()>();
     let served = server::serve(listener, Arc::clone(&gateway), async {
         // A sender that is gone stops the server as well.
@@ -152,6 +158,12 @@ pub enum StartError {
         /// Why.
         reason: String,
     },
+    /// The API's description cannot be read.
+    #[error(transparent)]
+    Api(#[from] ApiError),
+    /// The API's description names a function that is not there.
+    #[error(transparent)]
+    Nobody(#[from] NobodyServes),
     /// The system has no trusted roots for TLS.
     #[error("no trusted roots for tls: {0}")]
     Tls(#[source] std::io::Error),

@@ -63,7 +63,7 @@ mod tests {
                 gallery: "g".to_owned(),
             },
             status: Status::Active,
-            proof: StoredProof::Key(KeyHash::from_bytes([0; 32])),
+            proof: StoredProof::Key(KeyHash::from_bytes([0; 32]).into()),
             expires_at: None,
             grants: GrantSet::new([Grant::parse("*").unwrap()]).unwrap(),
             allowlist: None,

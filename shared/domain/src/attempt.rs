@@ -4,7 +4,7 @@ use crate::{
     cell::{Cell, CellId, Status, StoredProof},
     charge::{ChargeId, ChargeNonce},
     counters::Stale,
-    denial::{Denial, Exhausted, LimitSource},
+    denial::{Denial, LimitSource},
     funding::{Grant, Need, TokenSlice, Wallet},
     id::SessionId,
     key::KeyHash,
@@ -13,12 +13,17 @@ use crate::{
     money::MicroUsd,
     origin::Origin,
     policy::Route,
+    rotation::Secret,
     row::Row,
     scope::Scope,
-    standing::{Level, Standing},
+    standing::Standing,
     time::{Minute, Timestamp},
     window::{Window, WindowLength},
 };
+
+mod check;
+
+pub use check::Check;
 
 /// Everything one conditional write needs; plain data, so that the write it becomes is a value too.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,6 +32,8 @@ pub struct Attempt {
     pub cell: CellId,
     /// What the caller proved itself with.
     pub proof: Proof,
+    /// Which of the key's secrets that is; a session has one only.
+    pub secret: Secret,
     /// The instant of the decision, and of every window it counts in: that of the clock, or the beginning of a later
     /// window that another writer has opened.
     pub now: Timestamp,
@@ -93,12 +100,8 @@ impl Attempt {
         if self.is_applied(cell) {
             return Ok(Next::Applied);
         }
-        self.proof.verify(cell, self.now)?;
-        permit(cell, &self.scope, self.origin.as_ref())?;
+        Check::OF_KEY.into_iter().try_for_each(|check| self.check(check, cell))?;
         let shortage = self.cost.minus(cell.purse.balance);
-        if cell.status == Status::Frozen || shortage > cell.purse.room() {
-            return Err(out_of_credit(cell, shortage));
-        }
         let next = self.fitted(cell);
         let exhausted = next.exhausted(cell);
         let need = next.need(cell, shortage);
@@ -130,8 +133,9 @@ impl Attempt {
     #[must_use]
     pub fn admitted(self, cell: &Cell) -> Admission {
         let standing = Standing::of(cell, cell.counters.latest(self.now), self.route.as_ref());
+        let expires_in_seconds = cell.expires_in_seconds(self.secret, self.now);
         let charge = ChargeId { cell: self.cell, nonce: self.row.charge };
-        Admission { charge, cost: self.cost, lease: self.lease, standing }
+        Admission { charge, cost: self.cost, lease: self.lease, standing, expires_in_seconds }
     }
 
     /// The same request, fitted to a state of the cell.
@@ -142,6 +146,9 @@ impl Attempt {
         next.now = cell.counters.latest(self.now);
         if let Some(slot) = cell.counters.slots.get(&self.lane).filter(|slot| **slot > self.seq) {
             next.seq = slot + 1;
+        }
+        if let Some(secret) = next.proof.secret(cell, next.now) {
+            next.secret = secret;
         }
         let minute = next.minute();
         let left = |minute| cell.counters.minutes.get(&minute).copied();
@@ -161,33 +168,6 @@ impl Attempt {
         next.stale = cell.counters.stale(next.now, cell.project_window).into_iter().filter(is_other).collect();
         next
     }
-
-    /// The first limit with nothing left, the longest window first.
-    fn exhausted(&self, cell: &Cell) -> Option<Denial> {
-        let standing = Standing::of(cell, self.now, self.route.as_ref());
-        let spent = |level: Option<&Level>, source| {
-            level.filter(|level| level.remaining == 0).map(|level| Exhausted {
-                source,
-                limit: level.limit,
-                used: level.used,
-                resets_at: level.resets_at,
-            })
-        };
-        spent(Some(&standing.day), LimitSource::Key)
-            .map(Denial::RateLimitedDaily)
-            .or_else(|| spent(Some(&standing.minute), LimitSource::Key).map(Denial::RateLimited))
-            .or_else(|| spent(standing.route.as_ref(), LimitSource::Route).map(Denial::RateLimited))
-            .or_else(|| self.crowded(cell).map(Denial::RateLimitedConcurrent))
-    }
-
-    /// The concurrency cap, where the call needs a place and none is free.
-    fn crowded(&self, cell: &Cell) -> Option<Exhausted> {
-        self.lease?;
-        let running = cell.leases.held.len().saturating_sub(self.over.len());
-        let (used, limit) = (u64::try_from(running).unwrap_or(u64::MAX), u64::from(cell.limits.concurrent));
-        let resets_at = cell.leases.first_end().unwrap_or(self.now);
-        (used >= limit).then_some(Exhausted { source: LimitSource::Key, limit, used, resets_at })
-    }
 }
 
 /// What a caller proved itself with.
@@ -206,12 +186,20 @@ impl Proof {
     /// One and the same 401 for unknown, wrong, revoked and expired.
     pub fn verify(&self, cell: &Cell, now: Timestamp) -> Result<(), Denial> {
         let is_known = match (self, &cell.proof) {
-            (Self::Key(hashes), StoredProof::Key(stored)) => stored.is_among(hashes),
+            (Self::Key(_), StoredProof::Key(_)) => self.secret(cell, now).is_some(),
             (Self::Session(id), StoredProof::Sessions(live)) => live.get(id).is_some_and(|end| *end > now),
             _ => false,
         };
-        let is_over = cell.status == Status::Revoked || cell.expires_at.is_some_and(|end| end <= now);
-        if is_known && !is_over { Ok(()) } else { Err(self.denial()) }
+        if is_known && !cell.is_over(now) { Ok(()) } else { Err(self.denial()) }
+    }
+
+    /// Which secret of the cell's key this is, if it is one that still works.
+    #[must_use]
+    pub fn secret(&self, cell: &Cell, now: Timestamp) -> Option<Secret> {
+        match (self, &cell.proof) {
+            (Self::Key(hashes), StoredProof::Key(secrets)) => secrets.find(hashes, now),
+            _ => None,
+        }
     }
 
     /// The 401 of this kind of credential.
@@ -276,6 +264,8 @@ pub struct Admission {
     pub lease: Option<Lease>,
     /// What is left of each limit.
     pub standing: Standing,
+    /// In how many seconds the key, or the old secret of a rotated one, stops working; in the last week only.
+    pub expires_in_seconds: Option<u64>,
 }
 
 /// Whether a cell may do something from somewhere.
@@ -283,13 +273,17 @@ pub struct Admission {
 /// # Errors
 /// [`Denial::OriginNotAllowed`], then [`Denial::InsufficientScope`].
 pub fn permit(cell: &Cell, scope: &Scope, origin: Option<&Origin>) -> Result<(), Denial> {
-    if cell.allowlist.as_ref().is_some_and(|list| !list.admits(origin)) {
-        return Err(Denial::OriginNotAllowed);
-    }
-    if !cell.grants.permits(scope) {
-        return Err(Denial::InsufficientScope { required: scope.to_string() });
-    }
-    Ok(())
+    permit_origin(cell, origin)?;
+    permit_scope(cell, scope)
+}
+
+fn permit_origin(cell: &Cell, origin: Option<&Origin>) -> Result<(), Denial> {
+    let is_elsewhere = cell.allowlist.as_ref().is_some_and(|list| !list.admits(origin));
+    if is_elsewhere { Err(Denial::OriginNotAllowed) } else { Ok(()) }
+}
+
+fn permit_scope(cell: &Cell, scope: &Scope) -> Result<(), Denial> {
+    if cell.grants.permits(scope) { Ok(()) } else { Err(Denial::InsufficientScope { required: scope.to_string() }) }
 }
 
 /// The 402 of a cell that lacks `shortage`, or is frozen.

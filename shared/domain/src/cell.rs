@@ -6,11 +6,11 @@ use crate::{
     counters::Counters,
     funding::Return,
     id::{AccountId, InvalidId, KeyId, ProjectId, SessionId},
-    key::KeyHash,
     lease::Leases,
     money::MicroUsd,
     origin::Allowlist,
     policy::Limits,
+    rotation::{KeySecrets, Secret},
     scope::GrantSet,
     time::Timestamp,
     window::WindowLength,
@@ -43,6 +43,32 @@ pub struct Cell {
     pub counters: Counters,
 }
 
+impl Cell {
+    /// The key's secrets; `None` for the cell of an account's sessions.
+    #[must_use]
+    pub fn secrets(&self) -> Option<&KeySecrets> {
+        match &self.proof {
+            StoredProof::Key(secrets) => Some(secrets),
+            StoredProof::Sessions(_) => None,
+        }
+    }
+
+    /// Whether it was ended, by its owner or by time: no secret of it works.
+    #[must_use]
+    pub fn is_over(&self, now: Timestamp) -> bool {
+        self.status == Status::Revoked || self.expires_at.is_some_and(|end| end <= now)
+    }
+
+    /// How soon the secret that was presented stops working, where that is within [`WARNING_SECONDS`].
+    #[must_use]
+    pub fn expires_in_seconds(&self, presented: Secret, now: Timestamp) -> Option<u64> {
+        let rotation = self.secrets().and_then(|secrets| secrets.rotation);
+        let grace_end = rotation.filter(|_| presented == Secret::Old).and_then(|rotation| rotation.grace.end());
+        let end = self.expires_at.into_iter().chain(grace_end).min()?;
+        Some(now.seconds_until(end)).filter(|seconds| *seconds <= WARNING_SECONDS)
+    }
+}
+
 /// Whom a cell acts for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Owner {
@@ -70,8 +96,8 @@ pub enum Status {
 /// What the item keeps to recognise a caller by.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StoredProof {
-    /// A key's hash.
-    Key(KeyHash),
+    /// A key's secrets.
+    Key(KeySecrets),
     /// The account's live logins, each with its end.
     Sessions(BTreeMap<SessionId, Timestamp>),
 }
@@ -145,6 +171,8 @@ impl CellId {
     }
 }
 
+/// From how many seconds before its end on a key's callers are warned: a week.
+pub const WARNING_SECONDS: u64 = 604_800;
 const SESSION_PREFIX: &str = "ssn_";
 
 #[cfg(test)]

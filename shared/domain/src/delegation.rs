@@ -83,6 +83,20 @@ pub struct Wish {
     pub budget: Option<Bound<MicroUsd>>,
 }
 
+impl Wish {
+    /// Everything that a key has.
+    #[must_use]
+    pub fn all_of(cell: &Cell) -> Self {
+        Self {
+            grants: Some(cell.grants.clone()),
+            allowlist: Some(cell.allowlist.clone().into()),
+            limits: Some(cell.limits),
+            expires_at: Some(cell.expires_at.into()),
+            budget: Some(cell.purse.budget.into()),
+        }
+    }
+}
+
 /// A bound that somebody sets or takes away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bound<T> {

@@ -95,7 +95,7 @@ impl Denial {
     pub fn detail(&self) -> &'static str {
         match self {
             Self::AmbiguousCredentials => "The request carries two different credentials; send one.",
-            Self::MissingCredentials => "Send an API key as a Bearer token or in X-Api-Key.",
+            Self::MissingCredentials => "Send an API key in a header that this API accepts.",
             Self::InvalidApiKey => "The API key is not valid.",
             Self::InvalidToken => "The access token is not valid or has ended.",
             Self::OriginNotAllowed => "This origin may not use the key.",

@@ -31,7 +31,13 @@ impl ApiKey {
     /// A fresh key of an environment, tagged under `tag_secret`.
     #[must_use]
     pub fn mint(prefix: &str, tag_secret: &MacSecret, fill: &mut dyn FnMut(&mut [u8])) -> Self {
-        let identity = format!("{}{}", base62::random(ID_CHARS, fill), base62::random(SECRET_CHARS, fill));
+        Self::mint_for(&KeyId::mint(fill), prefix, tag_secret, fill)
+    }
+
+    /// A fresh secret for the key of that id: another text of the same key.
+    #[must_use]
+    pub fn mint_for(id: &KeyId, prefix: &str, tag_secret: &MacSecret, fill: &mut dyn FnMut(&mut [u8])) -> Self {
+        let identity = format!("{}{}", id.suffix(), base62::random(SECRET_CHARS, fill));
         let tag = tag_of(tag_secret, prefix, &identity);
         let checksum = checksum_of(&format!("{identity}{tag}"));
         Self { text: format!("{prefix}{identity}{tag}{checksum}").into(), prefix_bytes: prefix.len() }

@@ -8,13 +8,21 @@ use crate::{
     wallet::Address,
 };
 
+mod check;
+pub mod dialect;
 pub mod environment;
-mod file;
+pub mod fault;
+mod lines;
+pub mod management;
 pub mod plan;
 pub mod route;
+mod shape;
 
+pub use dialect::Dialect;
 pub use environment::{Environment, Limits, LimitsPatch};
-pub use file::PolicyError;
+pub use fault::PolicyError;
+pub use lines::Field;
+pub use management::{CookieWithoutOrigin, Management};
 pub use plan::{Plan, SignUp};
 pub use route::{InvalidCost, MAX_CALL_COST, Method, Refusals, RequestPath, Route};
 
@@ -23,6 +31,7 @@ pub use route::{InvalidCost, MAX_CALL_COST, Method, Refusals, RequestPath, Route
 pub struct Policy {
     environments: Vec<Environment>,
     credential_headers: Vec<CredentialHeader>,
+    sessions: Sessions,
     catalogue: BTreeMap<Scope, String>,
     presets: BTreeMap<String, GrantSet>,
     default_preset: String,
@@ -31,6 +40,8 @@ pub struct Policy {
     plans: BTreeMap<String, Plan>,
     sign_up: SignUp,
     operators: BTreeSet<Address>,
+    management: Management,
+    dialect: Dialect,
 }
 
 impl Policy {
@@ -40,9 +51,17 @@ impl Policy {
     /// Reads and checks a policy file (YAML 1.2).
     ///
     /// # Errors
-    /// [`PolicyError`] names the line and the rule; nothing of a policy with an error is used.
+    /// [`PolicyError`] names the line, the field and the rule of everything that is wrong; nothing of a policy with an
+    /// error is used.
     pub fn parse(text: &str) -> Result<Self, PolicyError> {
-        file::parse(text)
+        check::parse(text)
+    }
+
+    /// The JSON Schema (draft 2020-12) of a policy file, for editors.
+    #[cfg(feature = "schema")]
+    #[must_use]
+    pub fn schema() -> serde_json::Value {
+        schemars::schema_for!(shape::PolicyFile).to_value()
     }
 
     /// The environments; there is at least one.
@@ -70,10 +89,25 @@ impl Policy {
         self.environments.iter().find(|environment| environment.prefix == prefix)
     }
 
-    /// The headers in which a credential may stand.
+    /// The headers in which a credential may stand at the gate.
     #[must_use]
     pub fn credential_headers(&self) -> &[CredentialHeader] {
         &self.credential_headers
+    }
+
+    /// The headers in which a credential may stand where keys and accounts are managed: the access token is handed out as
+    /// a bearer token, so it is always taken as one.
+    #[must_use]
+    pub fn management_headers(&self) -> Vec<CredentialHeader> {
+        let is_listed = self.credential_headers.contains(&CredentialHeader::Authorization);
+        let bearer = (!is_listed).then_some(CredentialHeader::Authorization);
+        self.credential_headers.iter().copied().chain(bearer).collect()
+    }
+
+    /// Whether access tokens are credentials at the gate.
+    #[must_use]
+    pub fn sessions(&self) -> Sessions {
+        self.sessions
     }
 
     /// Every scope that exists, with what it is for.
@@ -125,6 +159,12 @@ impl Policy {
         matching.max_by(|one, other| one.specificity().cmp(&other.specificity()))
     }
 
+    /// The plans by name.
+    #[must_use]
+    pub fn plans(&self) -> &BTreeMap<String, Plan> {
+        &self.plans
+    }
+
     /// The plan of that name.
     #[must_use]
     pub fn find_plan(&self, name: &str) -> Option<&Plan> {
@@ -141,6 +181,18 @@ impl Policy {
     #[must_use]
     pub fn is_operator(&self, address: &Address) -> bool {
         self.operators.contains(address)
+    }
+
+    /// Where and how keys and accounts are managed.
+    #[must_use]
+    pub fn management(&self) -> &Management {
+        &self.management
+    }
+
+    /// How the product words its answers.
+    #[must_use]
+    pub fn dialect(&self) -> &Dialect {
+        &self.dialect
     }
 
     /// The same policy with one operator more.
@@ -184,6 +236,15 @@ impl CredentialHeader {
             Self::XApiKey => "x-api-key",
         }
     }
+}
+
+/// Whether an access token opens the API behind the gate. In management it is a credential whatever this says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sessions {
+    /// It acts for its account's default project, under the plan's limits.
+    Accepted,
+    /// Every call of the API needs a key.
+    Refused,
 }
 
 #[cfg(test)]

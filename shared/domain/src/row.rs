@@ -46,6 +46,20 @@ impl Row {
     }
 }
 
+impl Row {
+    /// The caller's network, where the gateway knew an address.
+    #[must_use]
+    pub fn known_network(&self) -> Option<&str> {
+        Some(self.network.as_str()).filter(|network| *network != NONE)
+    }
+
+    /// The family of the caller's user agent, where it named one.
+    #[must_use]
+    pub fn known_agent(&self) -> Option<&str> {
+        Some(self.agent.as_str()).filter(|agent| *agent != NONE)
+    }
+}
+
 impl fmt::Display for Row {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (at, cost) = (self.at.epoch_ms(), self.cost.micro_usd());
@@ -102,6 +116,15 @@ mod tests {
         };
         assert_eq!(row.to_string(), "3333333333333333333333 1760000000123 10000 kRtz 2001:db8:1::/48 mozilla");
         assert_eq!(Row::parse(&row.to_string()), Ok(row));
+    }
+
+    #[test]
+    fn what_is_not_known_of_a_caller_is_not_told() {
+        let text = "3333333333333333333333 1 1 kRtz - -";
+        let row = Row::parse(text).unwrap();
+        assert_eq!((row.known_network(), row.known_agent()), (None, None));
+        let row = Row::parse(&text.replace("- -", "10.0.0.0/24 curl")).unwrap();
+        assert_eq!((row.known_network(), row.known_agent()), (Some("10.0.0.0/24"), Some("curl")));
     }
 
     #[test]

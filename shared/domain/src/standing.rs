@@ -45,11 +45,11 @@ impl Standing {
         let counters = &cell.counters;
         let minute = Window::at(now, WindowLength::Minute);
         let left = |index| counters.minutes.get(&crate::time::Minute(index)).copied();
-        let key = level("minute", cell.limits.per_minute, left, minute);
+        let key = Level::of("minute", cell.limits.per_minute, left, minute);
         let route = route.map(|route| {
             let window = route.window(now);
             let left = |index| counters.routes.get(&(route.class.clone(), Window { index, ..window })).copied();
-            level("route", route.rate.quota, left, window)
+            Level::of("route", route.rate.quota, left, window)
         });
         let today = now.minute().day();
         let used = counters.days.get(&today).copied().unwrap_or(0);
@@ -98,18 +98,25 @@ impl Standing {
     }
 }
 
-/// A bucket's state, from the tokens that windows have left.
-fn level(name: &'static str, quota: QuotaPolicy, left: impl Fn(u64) -> Option<i64>, window: Window) -> Level {
-    let previous = left(window.previous().index).map(|left| u32::try_from(left.max(0)).unwrap_or(u32::MAX));
-    let opened_with = i64::from(quota.refill(previous));
-    let left = left(window.index).unwrap_or(opened_with);
-    let limit = u64::from(quota.limit());
-    Level {
-        name,
-        limit,
-        used: u64::try_from(opened_with - left).unwrap_or(0),
-        remaining: u64::try_from(left).unwrap_or(0).min(limit),
-        seconds: window.length.seconds(),
-        resets_at: window.end(),
+impl Level {
+    /// A bucket's state, from the tokens that windows have left.
+    pub(crate) fn of(
+        name: &'static str,
+        quota: QuotaPolicy,
+        left: impl Fn(u64) -> Option<i64>,
+        window: Window,
+    ) -> Self {
+        let previous = left(window.previous().index).map(|left| u32::try_from(left.max(0)).unwrap_or(u32::MAX));
+        let opened_with = i64::from(quota.refill(previous));
+        let left = left(window.index).unwrap_or(opened_with);
+        let limit = u64::from(quota.limit());
+        Self {
+            name,
+            limit,
+            used: u64::try_from(opened_with - left).unwrap_or(0),
+            remaining: u64::try_from(left).unwrap_or(0).min(limit),
+            seconds: window.length.seconds(),
+            resets_at: window.end(),
+        }
     }
 }

@@ -113,8 +113,8 @@ pub enum ConfigError {
     /// The policy file cannot be read.
     #[error("{}: {}", .0.display(), .1)]
     Unreadable(PathBuf, #[source] std::io::Error),
-    /// The policy is unsound.
-    #[error("{}: {}", .0.display(), .1)]
+    /// The policy is unsound; a line for each fault, `file:line: field: what is wrong`.
+    #[error("{}", .1.lines(&.0.display().to_string()).join("\n"))]
     Policy(PathBuf, #[source] PolicyError),
 }
 
@@ -136,6 +136,16 @@ mod tests {
         ] {
             assert_eq!(from(pairs).unwrap_err().to_string(), wanted);
         }
+    }
+
+    #[test]
+    fn every_fault_of_a_policy_is_told_with_file_line_and_field() {
+        let text = Policy::DEFAULT_TEXT.replace("plan: studio,", "plan: gold,").replace("burst: 2", "burst: 6");
+        let error = ConfigError::Policy("p.yaml".into(), Policy::parse(&text).unwrap_err()).to_string();
+        let lines: Vec<_> = error.lines().collect();
+        let wanted =
+            ["p.yaml:42: routes[3].burst: a burst must not", "p.yaml:47: sign_up.plan: plan \"gold\" does not"];
+        assert!(lines.len() == 2 && lines.iter().zip(wanted).all(|(line, wanted)| line.starts_with(wanted)), "{error}");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The cookie that carries a browser's session (RFC 6265), and the guard against requests that other sites forge.
 
-use faregate_domain::origin::Origin;
+use faregate_domain::{origin::Origin, policy::CookieWithoutOrigin};
 use lambda_http::http::HeaderMap;
 use lambda_http::http::header::{COOKIE, ORIGIN};
 
@@ -42,11 +42,21 @@ pub fn find_session(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
     Ok(found)
 }
 
-/// Lets a state-changing request that is authenticated by the cookie pass only from our own pages.
+/// Lets a state-changing request that is authenticated by the cookie pass only from our own pages, or from no page at all
+/// where the policy takes requests of programs.
 ///
 /// # Errors
-/// 403 `origin_not_allowed` unless the `Origin` header is exactly one and names `public_origin`.
-pub fn check_own_origin(headers: &HeaderMap, public_origin: &str) -> Result<(), Problem> {
+/// 403 `origin_not_allowed` unless the `Origin` header is exactly one and names `public_origin`, or the request carries
+/// nothing that a browser would have to send and that is `allowed`.
+pub fn check_own_origin(
+    headers: &HeaderMap,
+    public_origin: &str,
+    without_origin: CookieWithoutOrigin,
+) -> Result<(), Problem> {
+    let is_browsers = headers.contains_key(ORIGIN) || headers.contains_key(SEC_FETCH_SITE);
+    if without_origin == CookieWithoutOrigin::Allowed && !is_browsers {
+        return Ok(());
+    }
     let mut sent = headers.get_all(ORIGIN).iter();
     let origin = sent.next().and_then(|value| value.to_str().ok()).and_then(|text| Origin::parse(text).ok());
     let own = Origin::parse(public_origin).ok();
@@ -57,6 +67,8 @@ pub fn check_own_origin(headers: &HeaderMap, public_origin: &str) -> Result<(), 
     }
 }
 
+/// Which browsers send, and no script in them can set (Fetch Metadata, section 2.4).
+const SEC_FETCH_SITE: &str = "sec-fetch-site";
 const ATTRIBUTES: &str = "HttpOnly; Secure; SameSite=Strict; Path=/";
 
 #[cfg(test)]
@@ -109,7 +121,12 @@ mod tests {
     fn only_our_own_origin_may_use_the_cookie() {
         let verdict = |sent: &[&str]| {
             let pairs: Vec<_> = sent.iter().map(|value| ("origin", *value)).collect();
-            check_own_origin(&headers(&pairs), "https://gate.example").map_err(|problem| problem.code)
+            let verdict = |rule| check_own_origin(&headers(&pairs), "https://gate.example", rule);
+            let strict = verdict(CookieWithoutOrigin::Refused).map_err(|problem| problem.code);
+            // What says where it comes from is judged alike.
+            let lax = verdict(CookieWithoutOrigin::Allowed).map_err(|problem| problem.code);
+            assert!(sent.is_empty() || strict == lax, "{sent:?}");
+            strict
         };
         assert_eq!(verdict(&["https://gate.example"]), Ok(()));
         assert_eq!(verdict(&["https://gate.example:443"]), Ok(()));
@@ -121,11 +138,30 @@ mod tests {
             &["http://gate.example"],
             &["https://gate.example:8443"],
             &["https://gate.example.evil.example"],
+            &["https://www.gate.example"],
+            &["https://example"],
+            &["https://gate.example:444"],
+            &["https://gate.example/"],
+            &["https://evil.example, https://gate.example"],
             &["https://gate.example", "https://evil.example"],
             &["https://gate.example", "https://gate.example"],
         ] {
             assert_eq!(verdict(sent), Err("origin_not_allowed"), "{sent:?}");
         }
+    }
+
+    #[test]
+    fn a_request_that_no_browser_sends_may_be_allowed() {
+        let verdict = |pairs: &[(&'static str, &str)], rule| {
+            check_own_origin(&headers(pairs), "https://gate.example", rule).map_err(|problem| problem.code)
+        };
+        let (refused, allowed) = (CookieWithoutOrigin::Refused, CookieWithoutOrigin::Allowed);
+        assert_eq!(verdict(&[("user-agent", "curl/8")], allowed), Ok(()));
+        assert_eq!(verdict(&[("user-agent", "curl/8")], refused), Err("origin_not_allowed"));
+        for site in ["cross-site", "same-site", "same-origin", "none", ""] {
+            assert_eq!(verdict(&[("sec-fetch-site", site)], allowed), Err("origin_not_allowed"), "{site}");
+        }
+        assert_eq!(verdict(&[("origin", "https://evil.example")], allowed), Err("origin_not_allowed"));
     }
 
     #[test]

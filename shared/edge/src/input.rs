@@ -212,6 +212,7 @@ fn explain(path: &str, error: &serde_json::Error) -> Problem {
     }
     let expected = text.rsplit_once(", expected ").map(|(_, rest)| rest.split(" at line").next().unwrap_or(rest));
     match expected.filter(|expected| expected.len() <= 80 && !expected.contains("struct")) {
+        Some("u32" | "u64") => Problem::invalid_field(field, "must be a whole number"),
         Some(expected) => Problem::invalid_field(field, &format!("must be {expected}")),
         None => Problem::invalid_field(field, "has the wrong type"),
     }
@@ -249,7 +250,7 @@ mod tests {
             (r#"{"name":"a","name":"b"}"#, "name: is given twice"),
             (r#"{"limits":{}}"#, "name: is required"),
             (r#"{"name":7}"#, "name: must be a string"),
-            (r#"{"name":"a","limits":{"per_minute":"sk_test_secret"}}"#, "limits.per_minute: must be u32"),
+            (r#"{"name":"a","limits":{"per_minute":"sk_test_secret"}}"#, "limits.per_minute: must be a whole number"),
             (r#"{"name":"a","limits":{"per_hour":1}}"#, "limits.per_hour: is not a field of this request"),
             (r#"{"name":"a","budget_usd":1e3}"#, "budget_usd: not a plain decimal number"),
             (r#"{"name":"a","budget_usd":-1}"#, "budget_usd: below zero"),

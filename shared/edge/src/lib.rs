@@ -1,5 +1,6 @@
 //! What every function shares at its rim: configuration, problems, strict input, logs, secrets, time and entropy.
 
+pub mod api;
 pub mod config;
 pub mod cookie;
 pub mod entropy;

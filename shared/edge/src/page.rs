@@ -35,7 +35,11 @@ pub fn cursor_of(text: &str) -> String {
     URL_SAFE_NO_PAD.encode(text)
 }
 
-fn parameter(request: &Request, name: &str) -> Result<Option<String>, Problem> {
+/// A parameter of the query, where it is given.
+///
+/// # Errors
+/// 400 `invalid_request` where it is given twice.
+pub fn parameter(request: &Request, name: &str) -> Result<Option<String>, Problem> {
     let Some(values) = request.query_string_parameters_ref().and_then(|query| query.all(name)) else {
         return Ok(None);
     };

@@ -1,6 +1,10 @@
 //! Errors as callers see them: RFC 9457 problem details.
 
-use lambda_http::{Body, Response, http::StatusCode};
+use faregate_domain::policy::{Dialect, dialect::Json};
+use lambda_http::{
+    Body, Response,
+    http::{HeaderName, StatusCode},
+};
 use serde_json::{Map, Value};
 
 /// A problem to answer with: stable `code`, one title per code, a detail that helps, and extension members.
@@ -66,31 +70,36 @@ impl Problem {
         self
     }
 
-    /// The body: standard members, `code`, `request_id`, then the extension members.
+    /// The body as the product words it: problem details with `code`, `request_id` and the extension members, unless its
+    /// dialect has a form of its own.
     #[must_use]
-    pub fn body(&self, request_id: &str) -> Value {
+    pub fn body(&self, request_id: &str, dialect: &Dialect) -> String {
         let mut body = Map::new();
         body.insert("type".into(), format!("{TYPE_BASE}{}", self.code).into());
         body.insert("title".into(), title_of(self.code).into());
         body.insert("status".into(), self.status.into());
         body.insert("detail".into(), self.detail.clone().into());
-        body.insert("code".into(), self.code.into());
+        body.insert("code".into(), dialect.word(self.code).into());
         body.insert("request_id".into(), request_id.into());
+        let find = |name: &str| body.get(name).cloned().map_or(Json::Null, Json::from);
+        let others: Vec<_> = self.members.clone().into_iter().map(|(name, value)| (name, value.into())).collect();
+        if let Some(own) = dialect.error(&find, &others) {
+            return own.to_string();
+        }
         body.extend(self.members.clone());
-        Value::Object(body)
+        Value::Object(body).to_string()
     }
 
-    /// The whole HTTP answer, never cached.
+    /// The whole HTTP answer in the product's dialect, never cached.
     #[must_use]
-    pub fn response(&self, request_id: &str) -> Response<Body> {
-        let body = Body::Text(self.body(request_id).to_string());
+    pub fn response(&self, request_id: &str, dialect: &Dialect) -> Response<Body> {
+        let body = Body::Text(self.body(request_id, dialect));
         let mut response = Response::new(body);
         *response.status_mut() = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut headers =
-            vec![("content-type", "application/problem+json".to_owned()), ("cache-control", "no-store".into())];
-        headers.extend(self.headers.iter().cloned());
+        let own = self.headers.iter().filter_map(|(name, value)| Some((dialect.headers().sent(name)?, value.as_str())));
+        let headers = [("content-type", dialect.content_type()), ("cache-control", "no-store")].into_iter().chain(own);
         for (name, value) in headers {
-            if let Ok(value) = value.parse() {
+            if let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), value.parse()) {
                 response.headers_mut().append(name, value);
             }
         }
@@ -112,12 +121,14 @@ const MAX_FIELD_BYTES: usize = 48;
 
 #[cfg(test)]
 mod tests {
+    use faregate_domain::policy::Policy;
+
     use super::*;
 
     #[test]
     fn a_problem_has_every_standard_member() {
         let problem = Problem::invalid_field("name", "is required").with_header("retry-after", "3");
-        let response = problem.response("req-1");
+        let response = problem.response("req-1", &Dialect::default());
         assert_eq!(response.status(), 400);
         assert_eq!(response.headers()["content-type"], "application/problem+json");
         assert_eq!(response.headers()["retry-after"], "3");
@@ -130,5 +141,20 @@ mod tests {
         assert_eq!(body["code"], "invalid_request");
         assert_eq!(body["request_id"], "req-1");
         assert_eq!(body["field"], "name");
+    }
+
+    #[test]
+    fn a_problem_is_worded_in_the_products_dialect() {
+        let dialect = "dialect:\n  content_type: application/json\n  codes: { rate_limited: SLOW_DOWN }\n  \
+                       error: { success: false, error: { word: \"{code}\", no: \"{status}\", \"...\": \"{...}\" } }\n  \
+                       headers: { retry-after: X-Wait }\n";
+        let policy = Policy::parse(&format!("{}{dialect}", Policy::DEFAULT_TEXT)).unwrap();
+        let problem = Problem::new(429, "rate_limited", "Wait.").with_header("retry-after", "3").with_member("used", 7);
+        let response = problem.response("req-1", policy.dialect());
+        assert_eq!(response.headers()["content-type"], "application/json");
+        assert_eq!(response.headers()["x-wait"], "3");
+        assert!(!response.headers().contains_key("retry-after"));
+        let Body::Text(text) = response.body() else { panic!("text") };
+        assert_eq!(text, r#"{"success":false,"error":{"word":"SLOW_DOWN","no":429,"used":7}}"#);
     }
 }

@@ -191,7 +191,7 @@ async fn read_manager(client: &Client, prefix: &str, name: SecretName) -> Result
         }
         Err(error) => return Err(failed(error)),
     };
-    Ok(VersionTexts { current, previous })
+    Ok(VersionTexts { current, previous, rotated_at: None })
 }
 
 fn decode(name: SecretName, text: &SecretString) -> Result<MacSecret, SecretsError> {
@@ -206,6 +206,9 @@ struct VersionTexts {
     current: SecretString,
     #[serde(default)]
     previous: Option<SecretString>,
+    #[serde(default)]
+    #[expect(dead_code, reason = "for whoever rotates the secret, not for its readers")]
+    rotated_at: Option<serde::de::IgnoredAny>,
 }
 
 /// Seconds after which a secret is read again.

@@ -1,18 +1,24 @@
 //! Who manages: the session or key behind a management request, looked up as it is now.
 
 use faregate_domain::{
-    attempt::permit,
+    attempt::{Proof, permit},
     cell::{Cell, CellId, Status},
     credential::Credential,
     denial::Denial,
     id::AccountId,
     money::MicroUsd,
+    policy::Route,
+    rotation::Secret,
     scope::Scope,
+    time::Timestamp,
 };
-use faregate_edge::{cookie, problem::Problem};
-use lambda_http::http::{HeaderMap, Method};
+use faregate_edge::{cookie, input, problem::Problem};
+use lambda_http::{
+    Request as HttpRequest,
+    http::{HeaderMap, Method},
+};
 
-use crate::{Gate, GateError, Request, refusal};
+use crate::{Gate, GateError, Request, Tally, claim::Claim, refusal};
 
 /// A live session or key, and the account it speaks for.
 #[derive(Clone, Debug)]
@@ -42,23 +48,24 @@ impl Caller {
 }
 
 impl Gate {
-    /// Finds out who sends a management request; counts and charges nothing.
+    /// Finds out who sends a management request; charges nothing, and counts it where the policy limits such requests.
     ///
     /// A credential stands in a header, or it is the session cookie; a cookie request that changes something must come
     /// from our own origin. A key needs `scope` and a permitted origin; a session acts for its whole account.
     ///
     /// # Errors
     /// The problem to answer with: a refusal, or 503 when a part failed (which is logged).
-    pub async fn authenticate(&self, method: &Method, headers: &HeaderMap, scope: &Scope) -> Result<Caller, Problem> {
-        answer(self.find_caller(method, headers, Some(scope)).await)
+    pub async fn authenticate(&self, request: &HttpRequest, scope: &Scope) -> Result<Caller, Problem> {
+        answer(self.find_caller(request, Some(scope)).await)
     }
 
-    /// As [`Gate::authenticate`], for what every credential may do to itself: no scope, no origin and no money needed.
+    /// As [`Gate::authenticate`], for what every credential may do to itself: no scope, no origin and no money needed, and
+    /// never counted.
     ///
     /// # Errors
     /// As [`Gate::authenticate`].
-    pub async fn authenticate_self(&self, method: &Method, headers: &HeaderMap) -> Result<Caller, Problem> {
-        answer(self.find_caller(method, headers, None).await)
+    pub async fn authenticate_self(&self, request: &HttpRequest) -> Result<Caller, Problem> {
+        answer(self.find_caller(request, None).await)
     }
 
     /// As [`Gate::authenticate`], for services alone: keys that were given `gate:check` by that very name. A wildcard
@@ -66,9 +73,9 @@ impl Gate {
     ///
     /// # Errors
     /// As [`Gate::authenticate`].
-    pub async fn authenticate_service(&self, method: &Method, headers: &HeaderMap) -> Result<Caller, Problem> {
+    pub async fn authenticate_service(&self, request: &HttpRequest) -> Result<Caller, Problem> {
         let Ok(scope) = Scope::parse(SERVICE_SCOPE) else { return Err(Problem::unavailable()) };
-        let caller = self.authenticate(method, headers, &scope).await?;
+        let caller = self.authenticate(request, &scope).await?;
         if caller.is_service(&scope) {
             return Ok(caller);
         }
@@ -78,13 +85,13 @@ impl Gate {
 
     async fn find_caller(
         &self,
-        method: &Method,
-        headers: &HeaderMap,
+        request: &HttpRequest,
         scope: Option<&Scope>,
     ) -> Result<Result<Caller, Problem>, GateError> {
         let now = self.services().clock.now();
+        let headers = request.headers();
         let refused = |denial: &Denial| Ok(Err(refusal::problem(denial, now)));
-        let credential = match self.find_credential(method, headers) {
+        let credential = match self.find_credential(request.method(), headers) {
             Ok(Ok(credential)) => credential,
             Ok(Err(denial)) => return refused(&denial),
             Err(problem) => return Ok(Err(problem)),
@@ -93,14 +100,21 @@ impl Gate {
             Ok(claim) => claim,
             Err(denial) => return refused(&denial),
         };
+        let management = self.services().config.policy.management();
+        if let Some(scope) = scope
+            && let Some(limit) = management.find_limit(request.method().as_str(), input::path(request))
+        {
+            // Most calls are not counted, and need no room for the way through the gate.
+            return Box::pin(self.count_caller(request, &limit.route(scope), claim, now)).await;
+        }
         let Some(cell) = self.services().store.find_cell(&claim.cell).await? else {
             return refused(&claim.proof.denial());
         };
-        let mut verified = claim.proof.verify(&cell, now);
+        let (mut proof, mut verified) = (claim.proof.clone(), claim.proof.verify(&cell, now));
         if verified == Err(Denial::InvalidApiKey)
-            && let Some(proof) = self.reproved(&claim, now).await?
+            && let Some(newer) = self.reproved(&claim, now).await?
         {
-            verified = proof.verify(&cell, now);
+            (verified, proof) = (newer.verify(&cell, now), newer);
         }
         if let Err(denial) = verified {
             return refused(&denial);
@@ -114,8 +128,53 @@ impl Gate {
                 return refused(&faregate_domain::attempt::out_of_credit(&cell, MicroUsd::ZERO));
             }
         }
+        self.note_use(&claim.cell, &cell, &proof, now).await?;
         let account = cell.owner.account.clone();
         Ok(Ok(Caller { account, id: claim.cell, cell, is_operator: claim.is_operator }))
+    }
+
+    /// Notes what the use of one of two secrets means, as the admitting write does for a request of the gate's.
+    async fn note_use(&self, id: &CellId, cell: &Cell, proof: &Proof, now: Timestamp) -> Result<(), GateError> {
+        match (proof, proof.secret(cell, now)) {
+            (Proof::Key(hashes), Some(secret @ (Secret::Fresh { .. } | Secret::Old))) => {
+                Ok(self.services().store.note_use(id, hashes, secret, now).await?)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// As [`Gate::find_caller`], by the gate's own write: it checks all that is checked there, and counts.
+    async fn count_caller(
+        &self,
+        request: &HttpRequest,
+        route: &Route,
+        claim: Claim,
+        now: Timestamp,
+    ) -> Result<Result<Caller, Problem>, GateError> {
+        let Some(tally) = Tally::find(request) else { return Err(GateError::NoTally) };
+        let seen = Request {
+            method: request.method().to_string(),
+            path: input::path(request).to_owned(),
+            headers: lines(request.headers()),
+            source_ip: input::source_ip(request),
+            request_id: input::request_id(request),
+        };
+        let (id, is_operator) = (claim.cell.clone(), claim.is_operator);
+        let passed = match self.line_up(&seen, route, claim, now).await {
+            Ok(ready) => self.carry_out(ready).await?.0,
+            Err(remembered) => *remembered,
+        };
+        if let Some(standing) = passed.standing() {
+            tally.note(standing, now);
+        }
+        match (passed.verdict, passed.cell) {
+            (Ok(()), Some(cell)) => {
+                let account = cell.owner.account.clone();
+                Ok(Ok(Caller { account, id, cell, is_operator }))
+            }
+            (Ok(()), None) => Err(GateError::Contended),
+            (Err(denial), _) => Ok(Err(refusal::problem(&denial, now))),
+        }
     }
 
     fn find_credential(&self, method: &Method, headers: &HeaderMap) -> Result<Result<Credential, Denial>, Problem> {
@@ -123,7 +182,7 @@ impl Gate {
         let lines = lines(headers);
         let pairs = lines.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let in_cookie = cookie::find_session(headers)?;
-        let token = match (Credential::parse(pairs, config.policy.credential_headers()), in_cookie) {
+        let token = match (Credential::parse(pairs, &config.policy.management_headers()), in_cookie) {
             (Ok(credential), Some(token)) if credential.expose() != token => {
                 return Ok(Err(Denial::AmbiguousCredentials));
             }
@@ -131,7 +190,8 @@ impl Gate {
             (found, _) => return Ok(found),
         };
         if !matches!(*method, Method::GET | Method::HEAD) {
-            cookie::check_own_origin(headers, &config.public_origin)?;
+            let rule = config.policy.management().cookie_without_origin();
+            cookie::check_own_origin(headers, &config.public_origin, rule)?;
         }
         Ok(Ok(Credential::Token(token.into())))
     }

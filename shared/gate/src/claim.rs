@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use faregate_domain::{
     attempt::Proof,
-    cell::CellId,
+    cell::{Cell, CellId},
     credential::Credential,
     denial::Denial,
+    id::KeyId,
     key::{ApiKey, InvalidKey, KeyHash},
     secret::{MacSecret, Versions},
     time::Timestamp,
@@ -24,6 +25,19 @@ pub(crate) struct Claim {
     /// Whether an operator's wallet signed in; a key never acts as one.
     pub(crate) is_operator: bool,
     key: Option<Arc<ApiKey>>,
+}
+
+impl Claim {
+    /// The claim of whoever holds the key's secret in force; `None` for a cell that is none of a key.
+    pub(crate) fn of_holder(id: &KeyId, cell: &Cell) -> Option<Self> {
+        Some(Self {
+            cell: CellId::Key(id.clone()),
+            proof: Proof::Key(vec![cell.secrets()?.current]),
+            environment: cell.owner.environment.clone(),
+            is_operator: false,
+            key: None,
+        })
+    }
 }
 
 impl Gate {

@@ -6,6 +6,7 @@ use faregate_domain::{
     denial::Denial,
     passage::Pledge,
     policy::{Refusals, Route},
+    rotation::Secret,
     standing::Standing,
     time::Timestamp,
 };
@@ -38,23 +39,16 @@ impl Decision {
     /// # Errors
     /// [`GateError::Contended`] for an admission without the state that it left.
     pub(crate) fn of(passed: Passed, refusals: Refusals, now: Timestamp) -> Result<Self, GateError> {
+        // Somebody who failed to prove who they are learns nothing of the cell.
+        let (standing, is_known) = (passed.standing(), passed.is_known());
         let Passed { attempt, verdict, cell } = passed;
-        let standing = cell.as_ref().map(|cell| Standing::of(cell, attempt.now, attempt.route.as_ref()));
-        let principal = cell.as_ref().map(|cell| Principal::of(&attempt.cell, cell));
+        let principal = cell.as_ref().filter(|_| is_known).map(|cell| Principal::of(&attempt.cell, cell));
         let verdict = match (verdict, &cell) {
             (Ok(()), Some(cell)) => Ok(attempt.admitted(cell)),
             (Ok(()), None) => return Err(GateError::Contended),
             (Err(denial), _) => Err(denial),
         };
-        // Somebody who failed to prove who they are learns nothing of the cell.
-        let is_known = !matches!(verdict, Err(Denial::InvalidApiKey | Denial::InvalidToken));
-        Ok(Self {
-            now,
-            refusals,
-            verdict,
-            principal: principal.filter(|_| is_known),
-            standing: standing.filter(|_| is_known),
-        })
+        Ok(Self { now, refusals, verdict, principal, standing })
     }
 
     /// What a pledged attempt came to that its cell shows as applied, and whose answer nobody has.
@@ -66,6 +60,8 @@ impl Decision {
             cost: pledge.cost,
             lease: pledge.lease,
             standing: standing.clone(),
+            // Which of two secrets was presented is not known any more.
+            expires_in_seconds: cell.expires_in_seconds(Secret::Current, now),
         };
         Self {
             now,

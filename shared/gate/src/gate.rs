@@ -6,7 +6,7 @@ use faregate_domain::{
     attempt::{Attempt, permit},
     credential::Credential,
     denial::Denial,
-    policy::{Method, Refusals, RequestPath, Route},
+    policy::{Method, Refusals, RequestPath, Route, Sessions},
     time::Timestamp,
 };
 use faregate_edge::{secrets::SecretsError, token::Issuance};
@@ -93,7 +93,9 @@ impl Gate {
         let Some(route) = call.route.as_deref() else {
             return refused(Denial::UnknownRoute);
         };
+        let sessions = self.services.config.policy.sessions();
         let claim = match &call.credential {
+            Ok(Credential::Token(_)) if sessions == Sessions::Refused => return refused(Denial::MissingCredentials),
             Ok(credential) => match self.claim(credential, now).await? {
                 Ok(claim) => claim,
                 Err(denial) => return refused(denial),
@@ -147,6 +149,9 @@ pub enum GateError {
     /// A key without a cell.
     #[error("the key's cell is missing")]
     NoCell,
+    /// A counted request in which nobody made room for what is left.
+    #[error("the request has no room for its caller's limits")]
+    NoTally,
 }
 
 /// What is to be decided, its parts told apart.

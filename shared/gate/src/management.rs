@@ -1,12 +1,12 @@
 //! How management functions answer: success in an envelope, a problem for the caller's mistakes, 503 for ours.
 
-use faregate_domain::{delegation::Overreach, denial::Denial};
+use faregate_domain::{delegation::Overreach, denial::Denial, policy::Dialect};
 use faregate_edge::{input, problem::Problem, seal::SealError, secrets::SecretsError};
 use faregate_store::StoreError;
 use lambda_http::{Body, Request, Response};
 use serde::Serialize;
 
-use crate::GateError;
+use crate::{GateError, Tally};
 
 /// Why a request gets no success: the caller's doing, or ours.
 #[derive(Debug)]
@@ -84,18 +84,23 @@ pub enum Failure {
     },
 }
 
-/// The whole HTTP answer to a request; a failure is logged here and becomes 503.
-pub fn respond(request: &Request, answered: Result<Response<Body>, Refusal>) -> Response<Body> {
+/// The whole HTTP answer to a request, with what is left of its caller's limits where it was counted, an error in the
+/// product's dialect; a failure is logged here and becomes 503.
+pub fn respond(request: &Request, answered: Result<Response<Body>, Refusal>, dialect: &Dialect) -> Response<Body> {
     let request_id = input::request_id(request);
-    match answered {
+    let mut response = match answered {
         Ok(response) => response,
-        Err(Refusal::Problem(problem)) => problem.response(&request_id),
+        Err(Refusal::Problem(problem)) => problem.response(&request_id, dialect),
         Err(Refusal::Failure(failure)) => {
             let method = request.method().as_str();
             tracing::error!(request_id, method, path = input::path(request), %failure, "management request failed");
-            Problem::unavailable().response(&request_id)
+            Problem::unavailable().response(&request_id, dialect)
         }
+    };
+    if let Some(tally) = Tally::find(request) {
+        tally.add_headers(response.headers_mut(), dialect.headers());
     }
+    response
 }
 
 /// A JSON answer that nobody may keep.

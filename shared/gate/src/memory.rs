@@ -128,7 +128,12 @@ impl Seen {
             // A login may have been added since; one that was refused has ended for good.
             Err(Denial::InvalidToken) => (attempt.proof == last.proof).then_some(Denial::InvalidToken),
             Err(denial @ Denial::InsufficientCredits { .. }) => Some(denial).filter(|_| !is_frozen),
-            Err(denial @ Denial::InvalidApiKey) | Ok(Next::Fund { exhausted: Some(denial), .. }) => Some(denial),
+            // A secret that the state does not know may be one that a rotation has brought since.
+            Err(Denial::InvalidApiKey) => {
+                let is_over = self.cell.as_ref().is_none_or(|cell| cell.is_over(attempt.now));
+                (is_over || attempt.proof == last.proof).then_some(Denial::InvalidApiKey)
+            }
+            Ok(Next::Fund { exhausted: Some(denial), .. }) => Some(denial),
             Err(denial) => Some(denial).filter(|denial| denial.exhausted().is_some()),
             Ok(Next::Fund { exhausted: None, .. }) => last.unfunded(attempt),
             Ok(Next::Applied | Next::Again(_)) => None,

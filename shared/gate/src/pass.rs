@@ -8,7 +8,9 @@ use faregate_domain::{
     lease::Lease,
     limit::Opening,
     policy::Route,
+    rotation::Secret,
     row::{Row, agent_family, network_of},
+    standing::Standing,
     time::Timestamp,
 };
 use faregate_edge::entropy;
@@ -24,6 +26,19 @@ pub(crate) struct Passed {
     pub(crate) verdict: Result<(), Denial>,
     /// The state of the cell that says so; `None` where there is no cell.
     pub(crate) cell: Option<Cell>,
+}
+
+impl Passed {
+    /// What is left of each limit. Somebody who failed to prove who they are learns nothing of the cell.
+    pub(crate) fn standing(&self) -> Option<Standing> {
+        let cell = self.cell.as_ref().filter(|_| self.is_known())?;
+        Some(Standing::of(cell, self.attempt.now, self.attempt.route.as_ref()))
+    }
+
+    /// Whether the caller has proven who they are.
+    pub(crate) fn is_known(&self) -> bool {
+        !matches!(self.verdict, Err(Denial::InvalidApiKey | Denial::InvalidToken))
+    }
 }
 
 /// An attempt before it is sent.
@@ -206,6 +221,7 @@ pub(crate) fn attempt_of(request: &Request, route: &Route, claim: &Claim, now: T
     Attempt {
         cell: claim.cell.clone(),
         proof: claim.proof.clone(),
+        secret: Secret::Current,
         now,
         seq: 0,
         lane: String::new(),

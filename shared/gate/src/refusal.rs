@@ -56,9 +56,13 @@ pub fn dollars(amount: MicroUsd) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use faregate_domain::denial::LimitSource;
+    use faregate_domain::{denial::LimitSource, policy::Dialect};
 
     use super::*;
+
+    fn body(problem: &Problem) -> Value {
+        serde_json::from_str(&problem.body("r", &Dialect::default())).unwrap()
+    }
 
     #[test]
     fn a_rate_limit_says_when_to_come_back() {
@@ -67,7 +71,7 @@ mod tests {
         let problem = problem(&Denial::RateLimited(exhausted), Timestamp::from_epoch_ms(60_500));
         assert_eq!(problem.status, 429);
         assert_eq!(problem.headers, [("retry-after", "60".to_owned())]);
-        let body = problem.body("r");
+        let body = body(&problem);
         assert_eq!((&body["limit"], &body["used"], &body["limit_source"]), (&json!(5), &json!(7), &json!("route")));
         assert_eq!(body["resets_at"], "1970-01-01T00:02:00Z");
     }
@@ -85,7 +89,7 @@ mod tests {
         let problem = problem(&denial, Timestamp::from_epoch_s(1));
         assert_eq!(problem.detail, "Insufficient credits");
         assert!(problem.headers.is_empty());
-        let body = problem.body("r");
+        let body = body(&problem);
         assert_eq!(body["spent_usd"].to_string(), "0.29");
         assert_eq!((&body["reserved_usd"], &body["limit_usd"]), (&json!(0), &json!(0.3)));
     }

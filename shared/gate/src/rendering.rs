@@ -5,28 +5,29 @@ use std::collections::BTreeMap;
 use faregate_domain::{
     cell::Owner,
     denial::Denial,
-    header::{LIMIT_HEADERS, PROBLEM_CACHING, PROBLEM_TYPE, REFUSAL_HEADERS},
+    header::{LIMIT_HEADERS, PROBLEM_CACHING, REFUSAL_HEADERS},
+    policy::Dialect,
     standing::{Level, Standing},
 };
-use serde_json::Value;
 
 use crate::{Decision, decision::Principal, refusal};
 
-/// A decision in words.
+/// A decision in the product's words.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Rendering {
+pub struct Rendering<'d> {
     /// 200, or the refusal's status.
     pub status: u16,
     /// Every member by its name; each is always there, empty where it has nothing to say.
     pub members: BTreeMap<&'static str, String>,
-    /// The refusal's body; `None` for an admission.
-    pub problem: Option<Value>,
+    /// The refusal's body, which is JSON; `None` for an admission.
+    pub problem: Option<String>,
+    dialect: &'d Dialect,
 }
 
-impl Rendering {
+impl<'d> Rendering<'d> {
     /// Renders a decision about the request of that id.
     #[must_use]
-    pub fn of(decision: &Decision, request_id: &str) -> Self {
+    pub fn of(decision: &Decision, request_id: &str, dialect: &'d Dialect) -> Self {
         let denial = decision.verdict.as_ref().err();
         let status = denial.map_or(200, Denial::status);
         let problem = denial.map(|denial| refusal::problem(denial, decision.now));
@@ -35,13 +36,17 @@ impl Rendering {
             headers.iter().find(|(own, _)| *own == name).map(|(_, value)| value.clone()).unwrap_or_default()
         };
         let mut members = context(decision);
+        let code = decision.verdict.as_ref().map_or_else(|denial| dialect.word(denial.code()), |_| "ok");
+        members.insert("code", code.to_owned());
+        members.insert("contentType", dialect.content_type().to_owned());
+        members.insert("headerNames", dialect.headers().to_string());
         for (name, member) in REFUSAL_HEADERS {
             members.insert(member, header(name));
         }
-        let problem = problem.as_ref().map(|problem| problem.body(request_id));
+        let problem = problem.map(|problem| problem.body(request_id, dialect));
         members.insert("status", status.to_string());
-        members.insert("problem", problem.as_ref().map(Value::to_string).unwrap_or_default());
-        Self { status, members, problem }
+        members.insert("problem", problem.clone().unwrap_or_default());
+        Self { status, members, problem, dialect }
     }
 
     /// A member.
@@ -50,18 +55,19 @@ impl Rendering {
         self.members.get(member).map(String::as_str).unwrap_or_default()
     }
 
-    /// The headers of the answer: what is left of each limit, and for a refusal what it is and when to come back.
+    /// The headers of the answer, under the product's names: what is left of each limit, and for a refusal what it is and
+    /// when to come back.
     #[must_use]
-    pub fn headers(&self) -> BTreeMap<&'static str, String> {
-        let filled = |(name, member): &(&'static str, &str)| {
-            let text = self.text(member);
-            (!text.is_empty()).then(|| (*name, text.to_owned()))
+    pub fn headers(&self) -> BTreeMap<&str, &str> {
+        let filled = |(name, member): &(&'static str, &'static str)| {
+            let (name, text) = (self.dialect.headers().sent(name)?, self.text(member));
+            (!text.is_empty()).then_some((name, text))
         };
         let mut headers: BTreeMap<_, _> = LIMIT_HEADERS.iter().filter_map(filled).collect();
         if self.problem.is_some() {
             headers.extend(REFUSAL_HEADERS.iter().filter_map(filled));
-            headers.insert("content-type", PROBLEM_TYPE.to_owned());
-            headers.insert("cache-control", PROBLEM_CACHING.to_owned());
+            headers.insert("content-type", self.dialect.content_type());
+            headers.insert("cache-control", PROBLEM_CACHING);
         }
         headers
     }
@@ -74,9 +80,9 @@ fn context(decision: &Decision) -> BTreeMap<&'static str, String> {
     let tightest = decision.standing.as_ref().map(Standing::tightest);
     let of_tightest = |read: fn(&Level) -> u64| tightest.map(|window| read(window).to_string()).unwrap_or_default();
     let lease = decision.verdict.as_ref().ok().and_then(|admission| admission.lease);
+    let expires_in = decision.verdict.as_ref().ok().and_then(|admission| admission.expires_in_seconds);
     let standing = decision.standing.as_ref();
     BTreeMap::from([
-        ("code", decision.verdict.as_ref().map_or_else(Denial::code, |_| "ok").to_owned()),
         ("accountId", of_owner(|owner| owner.account.to_string())),
         ("projectId", of_owner(|owner| owner.project.to_string())),
         ("keyId", decision.principal.as_ref().map(Principal::key_id).unwrap_or_default()),
@@ -85,6 +91,7 @@ fn context(decision: &Decision) -> BTreeMap<&'static str, String> {
         ("scopes", decision.principal.as_ref().map(|principal| principal.scopes.clone()).unwrap_or_default()),
         ("chargeId", decision.verdict.as_ref().map(|admission| admission.charge.to_string()).unwrap_or_default()),
         ("settle", if lease.is_some() { "required".to_owned() } else { String::new() }),
+        ("keyExpiresIn", expires_in.map(|seconds| seconds.to_string()).unwrap_or_default()),
         ("reservedUsd", lease.map(|lease| lease.amount.to_string()).unwrap_or_default()),
         ("rlLimit", of_tightest(|window| window.limit)),
         ("rlRemaining", of_tightest(|window| window.remaining)),

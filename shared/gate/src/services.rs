@@ -31,7 +31,8 @@ impl Services {
     /// # Errors
     /// [`StartError`] says what is missing.
     pub async fn from_env(secrets: &[SecretName]) -> Result<Self, StartError> {
-        let config = Config::from_env()?;
+        // The runtime would print it as code; a policy's faults are lines for people.
+        let config = Config::from_env().inspect_err(|error| tracing::error!("the function does not start: {error}"))?;
         let aws = aws_of_lambda();
         let is_local = std::env::var_os("AWS_ENDPOINT_URL_DYNAMODB").is_some();
         let patience = if is_local { Patience::LOCAL } else { Patience::DEPLOYED };

@@ -3,10 +3,12 @@
 use http::{HeaderMap, HeaderName};
 
 /// Every member: the header in which a gateway hands it to the backend, and its name in the authorizer's context.
-pub const MEMBERS: [(&str, &str); 19] = [
+pub const MEMBERS: [(&str, &str); 22] = [
     ("x-faregate-status", "status"),
     ("x-faregate-code", "code"),
     ("x-faregate-problem", "problem"),
+    ("x-faregate-content-type", "contentType"),
+    ("x-faregate-header-names", "headerNames"),
     ("x-faregate-retry-after", "retryAfter"),
     ("x-faregate-challenge", "challenge"),
     ("x-faregate-account-id", "accountId"),
@@ -18,6 +20,7 @@ pub const MEMBERS: [(&str, &str); 19] = [
     ("x-faregate-charge-id", "chargeId"),
     ("x-faregate-settle", "settle"),
     ("x-faregate-reserved-usd", "reservedUsd"),
+    ("x-faregate-key-expires-in", "keyExpiresIn"),
     ("x-faregate-rl-limit", "rlLimit"),
     ("x-faregate-rl-remaining", "rlRemaining"),
     ("x-faregate-rl-reset", "rlReset"),

@@ -1,6 +1,9 @@
 //! How a decision becomes HTTP: the answer to a refused request, the rate-limit headers of an admitted one.
 
-use faregate_domain::header::{LIMIT_HEADERS, PROBLEM_CACHING, PROBLEM_TYPE, REFUSAL_HEADERS};
+use faregate_domain::{
+    header::{LIMIT_HEADERS, PROBLEM_CACHING, PROBLEM_TYPE, REFUSAL_HEADERS},
+    policy::dialect::HeaderNames,
+};
 use http::{
     HeaderMap, HeaderName, HeaderValue, Response, StatusCode,
     header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER},
@@ -35,16 +38,19 @@ pub fn verdict<'m>(text: impl Fn(&'static str) -> &'m str) -> Result<Verdict, No
     Ok(Verdict::Refused(refused))
 }
 
-/// The answer to a refused request: the problem that the decision carries, under `status`, with all of its headers.
+/// The answer to a refused request: the problem that the decision carries, under `status`, with all of its headers, as the
+/// product that is behind the gate types and names them.
 #[must_use]
 pub fn refusal<'m>(status: StatusCode, text: impl Fn(&'static str) -> &'m str) -> Response<String> {
-    let mut answer = problem(status, text("problem").to_owned());
+    let content_type = HeaderValue::from_str(text("contentType")).ok().filter(|it| !it.is_empty());
+    let content_type = content_type.unwrap_or(HeaderValue::from_static(PROBLEM_TYPE));
+    let mut answer = problem(status, content_type, text("problem").to_owned());
     insert(answer.headers_mut(), &text, &REFUSAL_HEADERS);
     add_limits(answer.headers_mut(), text);
     answer
 }
 
-/// Adds the rate-limit headers of a decision, in place of the backend's own.
+/// Adds the rate-limit headers of a decision, in place of the backend's own, and tells a caller whose key ends soon.
 pub fn add_limits<'m>(headers: &mut HeaderMap, text: impl Fn(&'static str) -> &'m str) {
     insert(headers, &text, &LIMIT_HEADERS);
 }
@@ -60,7 +66,8 @@ pub fn gate_unavailable(request_id: &str) -> Response<String> {
         "code": "gate_unavailable",
         "request_id": request_id,
     });
-    let mut answer = problem(StatusCode::SERVICE_UNAVAILABLE, body.to_string());
+    let content_type = HeaderValue::from_static(PROBLEM_TYPE);
+    let mut answer = problem(StatusCode::SERVICE_UNAVAILABLE, content_type, body.to_string());
     answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
     answer
 }
@@ -79,10 +86,10 @@ pub enum NoVerdict {
     Problem,
 }
 
-fn problem(status: StatusCode, body: String) -> Response<String> {
+fn problem(status: StatusCode, content_type: HeaderValue, body: String) -> Response<String> {
     let mut answer = Response::new(body);
     *answer.status_mut() = status;
-    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_TYPE));
+    answer.headers_mut().insert(CONTENT_TYPE, content_type);
     answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static(PROBLEM_CACHING));
     answer
 }
@@ -92,11 +99,16 @@ fn insert<'m>(
     text: &impl Fn(&'static str) -> &'m str,
     wanted: &[(&'static str, &'static str)],
 ) {
+    let names = HeaderNames::parse(text("headerNames")).unwrap_or_else(|error| {
+        tracing::error!(%error, "the gate's decision does not say how its headers are called");
+        HeaderNames::default()
+    });
     for (header, member) in wanted {
+        let Some(name) = names.sent(header).and_then(|name| name.parse::<HeaderName>().ok()) else { continue };
         match text(member) {
             "" => {}
             text => match HeaderValue::from_str(text) {
-                Ok(value) => drop(headers.insert(HeaderName::from_static(header), value)),
+                Ok(value) => drop(headers.insert(name, value)),
                 Err(_) => tracing::error!(member, "a member of the gate's decision is no header value"),
             },
         }
@@ -197,6 +209,40 @@ mod tests {
         let limits: Vec<_> = headers.get_all("x-ratelimit-limit").iter().collect();
         assert_eq!(limits, ["100"]);
         assert!(!headers.contains_key("retry-after"));
+    }
+
+    #[test]
+    fn a_caller_whose_key_ends_soon_is_told() {
+        let mut headers = HeaderMap::new();
+        add_limits(&mut headers, lookup(&[("keyExpiresIn", "")]));
+        assert!(headers.is_empty());
+        add_limits(&mut headers, lookup(&[("keyExpiresIn", "86400")]));
+        assert_eq!(headers["x-key-expires-in"], "86400");
+    }
+
+    #[test]
+    fn a_product_types_and_names_its_own_refusals() {
+        let dialect = [
+            ("contentType", "application/json"),
+            ("headerNames", "ratelimit=,retry-after=X-Wait,x-ratelimit-limit=X-RateLimit-Limit"),
+        ];
+        let members = [&LIMITED[..], &dialect].concat();
+        let answer = refusal(StatusCode::TOO_MANY_REQUESTS, lookup(&members));
+        let headers = answer.headers();
+        assert_eq!(
+            (&headers["content-type"], &headers["x-wait"]),
+            (&"application/json".parse().unwrap(), &"20".parse().unwrap())
+        );
+        assert_eq!((&headers["x-ratelimit-limit"], headers.get("ratelimit")), (&"100".parse().unwrap(), None));
+        assert!(!headers.contains_key("retry-after") && headers.contains_key("ratelimit-policy"));
+    }
+
+    #[test]
+    fn names_that_are_none_leave_the_headers_as_they_are() {
+        let members = [&LIMITED[..], &[("headerNames", "ratelimit=Content-Length"), ("contentType", "a\nb")]].concat();
+        let answer = refusal(StatusCode::TOO_MANY_REQUESTS, lookup(&members));
+        assert_eq!(answer.headers()["content-type"], "application/problem+json");
+        assert!(answer.headers().contains_key("ratelimit") && !answer.headers().contains_key("content-length"));
     }
 
     #[test]

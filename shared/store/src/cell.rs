@@ -3,6 +3,7 @@
 //! ```text
 //! pk sk v             whose, which, layout version     acc prj env gal   account, project, environment, gallery
 //! st xp               status, expiry (epoch s)         h | se            key hash | live logins: jti → end (epoch s)
+//! rn ro g gu gx gd    the last rotation of a key, see `secrets`
 //! sc al               scopes, allowlist                tl tb tc dl lc    per minute, burst, capacity, per day, concurrent
 //! bal gt gs bc        balance, granted, grant, budget  rs ra             last return, its amount
 //! l x                 leases held, leases lapsed: charge → end and amount, see `Lease::packed`
@@ -19,7 +20,6 @@ use faregate_domain::{
     charge::ChargeNonce,
     funding::Return,
     id::{AccountId, ProjectId, SessionId},
-    key::KeyHash,
     lease::{Lease, Leases},
     money::MicroUsd,
     origin::{Allowlist, AllowlistEntry},
@@ -32,6 +32,7 @@ use faregate_domain::{
 use crate::{StoreError, client::Item};
 
 pub(crate) mod counters;
+pub(crate) mod secrets;
 
 /// The sort key of every cell.
 pub(crate) const CELL: &str = "cell";
@@ -62,8 +63,8 @@ pub(crate) fn cell_item(id: &CellId, cell: &Cell) -> Item {
         item.insert(name.to_owned(), number(value));
     }
     match &cell.proof {
-        StoredProof::Key(hash) => {
-            item.insert("h".to_owned(), AttributeValue::B(hash.as_bytes().to_vec().into()));
+        StoredProof::Key(secrets) => {
+            item.extend(secrets::attributes(secrets).into_iter().map(|(name, value)| (name.to_owned(), value)));
         }
         StoredProof::Sessions(live) => {
             let live = live.iter().map(|(id, end)| (id.suffix().to_owned(), number(end.epoch_s())));
@@ -190,9 +191,7 @@ impl<'i> Reader<'i> {
             };
             return live.iter().map(read).collect::<Result<_, _>>().map(StoredProof::Sessions);
         }
-        let bytes = self.item.get("h").and_then(|value| value.as_b().ok()).ok_or_else(|| malformed("h"))?;
-        let bytes = bytes.as_ref().try_into().map_err(|_| malformed("h"))?;
-        Ok(StoredProof::Key(KeyHash::from_bytes(bytes)))
+        secrets::parse(self.item).map(StoredProof::Key)
     }
 
     fn grants(&self) -> Result<GrantSet, StoreError> {

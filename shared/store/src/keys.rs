@@ -18,7 +18,7 @@ use faregate_domain::{
 use crate::{
     Store, StoreError,
     batch::Order,
-    cell::{CELL, cell_item, parse_cell, parse_number},
+    cell::{CELL, cell_item, parse_cell, parse_number, secrets::is_current},
     client::Item,
     idempotency::Record,
     project::follow::{version_attribute, version_check},
@@ -27,9 +27,11 @@ use crate::{
 
 mod amend;
 mod revoke;
+mod rotate;
 
 pub(crate) use amend::change_limits;
 pub use amend::{BudgetChange, KeyAmendment, LimitsChange};
+pub use rotate::{KeyRotation, RotationOutcome};
 
 /// What people know a key by; nothing here decides anything.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -202,8 +204,8 @@ fn parse_description(account: &AccountId, item: &Item) -> Result<KeyDescription,
 }
 
 fn is_same_key(item: &Item, cell: &Cell) -> bool {
-    let StoredProof::Key(hash) = &cell.proof else { return false };
-    item.get("h").and_then(|value| value.as_b().ok()).is_some_and(|stored| stored.as_ref() == hash.as_bytes())
+    let StoredProof::Key(secrets) = &cell.proof else { return false };
+    is_current(item, &secrets.current)
 }
 
 const ACCOUNT: &str = "account";

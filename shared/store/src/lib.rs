@@ -32,7 +32,9 @@ pub use expression::Write;
 pub use funding::WalletOutcome;
 pub use idempotency::Record;
 pub use jwks::PublishedKey;
-pub use keys::{BudgetChange, KeyAmendment, KeyDescription, KeyInsertion, LimitsChange, NewKey};
+pub use keys::{
+    BudgetChange, KeyAmendment, KeyDescription, KeyInsertion, KeyRotation, LimitsChange, NewKey, RotationOutcome,
+};
 pub use ledger::{Credited, Deposit, Deposited, Transfer, Transferred};
 pub use nonce::IssuedNonce;
 pub use passage::PassageOutcome;

@@ -1,6 +1,6 @@
 //! The engines that must agree on every write: the embedded one, and a second one where one is named.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use aws_sdk_dynamodb::{
     Client,
@@ -27,6 +27,19 @@ pub(crate) async fn item(bundle: &Bundle, partition: &str, sort: &str) -> Item {
     let read = client.get_item().table_name(&bundle.services.config.table);
     let read = read.key("pk", AttributeValue::S(partition.into())).key("sk", AttributeValue::S(sort.into()));
     read.send().await.unwrap().item.unwrap()
+}
+
+/// Every item of a bundle's table, by its key.
+pub(crate) async fn items(bundle: &Bundle) -> BTreeMap<String, Item> {
+    let scan = bundle.link.client().scan().table_name(&bundle.services.config.table);
+    let mut pages = scan.into_paginator().items().send();
+    let mut items = BTreeMap::new();
+    while let Some(item) = pages.next().await {
+        let item = item.unwrap();
+        let key = ["pk", "sk"].map(|name| item[name].as_s().unwrap().clone()).join(" ");
+        items.insert(key, item);
+    }
+    items
 }
 
 /// One table of one engine, with the cells that the forms are meant for.

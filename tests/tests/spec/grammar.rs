@@ -15,6 +15,7 @@ use faregate_domain::{
     limit::{Opening, QuotaPolicy, Rate},
     money::MicroUsd,
     origin::Origin,
+    rotation::Secret,
     row::Row,
     scope::Scope,
     time::{Day, Minute, Month, Timestamp},
@@ -31,6 +32,7 @@ fn plain(cell: CellId, proof: Proof, now: Timestamp) -> Attempt {
     Attempt {
         cell,
         proof,
+        secret: Secret::Current,
         now,
         lane: "lane0001".into(),
         seq: now.epoch_ms(),
@@ -104,6 +106,11 @@ fn vary(form: &mut Attempt, number: usize) {
         }
         _ => {}
     }
+    match (&form.proof, number % 7) {
+        (Proof::Key(_), 1 | 2) => form.secret = Secret::Fresh { grace_seconds: 60 },
+        (Proof::Key(_), 3 | 4) => form.secret = Secret::Old,
+        _ => {}
+    }
 }
 
 fn stale(now: Timestamp) -> Vec<Stale> {
@@ -158,6 +165,7 @@ fn opened_for(form: &Attempt, mut cell: Item) -> Item {
             cell.insert(name, number(left));
         }
     }
+    rotated_for(form, &mut cell);
     let packed = |lease: &Lease| AttributeValue::N(lease.packed().to_string());
     let held = form.over.iter().map(|(nonce, lease)| (nonce.as_str().to_owned(), packed(lease)));
     cell.insert("l".into(), AttributeValue::M(held.collect()));
@@ -168,6 +176,22 @@ fn opened_for(form: &Attempt, mut cell: Item) -> Item {
         }
     }
     cell
+}
+
+/// The key as it is after the rotation that the form supposes.
+fn rotated_for(form: &Attempt, cell: &mut Item) {
+    let seconds = |time: Timestamp| number(time.epoch_s().try_into().unwrap());
+    let grace = match form.secret {
+        Secret::Current => return,
+        Secret::Fresh { grace_seconds } => ("gd", number(grace_seconds.try_into().unwrap())),
+        Secret::Old => ("gx", seconds(form.now.plus_s(1))),
+    };
+    let (presented, other) = (cell["h"].clone(), AttributeValue::B(vec![9; 32].into()));
+    let (current, old) = if form.secret == Secret::Old { (other, presented) } else { (presented, other) };
+    let rotated_at = seconds(form.now.minus_s(60));
+    for (name, value) in [("h", current), ("g", old), ("rn", number(1)), ("ro", rotated_at), grace] {
+        cell.insert(name.into(), value);
+    }
 }
 
 fn number(value: i64) -> AttributeValue {

@@ -79,6 +79,25 @@ async fn the_layer_reads_what_the_authorizer_writes() {
 }
 
 #[tokio::test]
+async fn answers_warn_in_the_last_week_of_a_key_and_of_a_rotated_secret() {
+    let bundle = Bundle::new().await;
+    let end = bundle.clock.now().plus_s(604_801);
+    let (session, id, old) = bundle.key_of_newcomer(json!({"name": "a", "expires_at": end.to_string()})).await;
+    let warning = async |key: &Caller| {
+        let response = call(&bundle.knock(key, "GET", "/demo/free").await).await;
+        assert_eq!(response.status(), 200);
+        response.headers().get("x-key-expires-in").map(|value| value.to_str().unwrap().to_owned())
+    };
+    assert_eq!(warning(&old).await, None);
+    let new = crate::rotation::rotated(&bundle, &session, &id, &json!({"grace_seconds": 60})).await;
+    assert_eq!((warning(&old).await.as_deref(), warning(&new).await), (Some("60"), None));
+    bundle.clock.advance_ms(1_000);
+    assert_eq!((warning(&old).await.as_deref(), warning(&new).await.as_deref()), (Some("59"), Some("604800")));
+    bundle.clock.set(end.minus_s(1));
+    assert_eq!(warning(&new).await.as_deref(), Some("1"));
+}
+
+#[tokio::test]
 async fn the_layer_leaves_no_member_out() {
     let bundle = Bundle::new().await;
     let knock = bundle.knock(&Caller::Anonymous, "GET", "/demo/free").await;

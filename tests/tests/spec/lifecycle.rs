@@ -85,6 +85,42 @@ async fn a_changed_scope_or_allowlist_is_in_force_at_the_next_request() {
 }
 
 #[tokio::test]
+async fn every_change_holds_at_the_next_request_of_every_instance() {
+    let bundle = Bundle::new().await;
+    let (session, id, key) = bundle.key_of_newcomer(json!({"name": "a"})).await;
+    let page = format!("/v1/api-keys/{id}");
+    let instances = [bundle.clone(), bundle.restarted(), bundle.restarted()];
+    let codes = async || {
+        let mut codes = Vec::new();
+        for instance in &instances {
+            codes.push(instance.knock(&key, "GET", "/demo/free").await.code);
+        }
+        codes
+    };
+    assert_eq!(codes().await, ["ok"; 3]);
+    for (change, code, undo) in [
+        (json!({"frozen": true}), "insufficient_credits", json!({"frozen": false})),
+        (json!({"scopes": ["demo:write"]}), "insufficient_scope", json!({"scopes": "demo:*"})),
+        (json!({"allowlist": ["a.com"]}), "origin_not_allowed", json!({"allowlist": null})),
+        (json!({"limits": {"per_day": 1}}), "rate_limited_daily", json!({"limits": {"per_day": 10_000}})),
+        (json!({"limits": {"per_minute": 1}}), "rate_limited", json!({"limits": {"per_minute": 100}})),
+    ] {
+        for (body, wanted) in [(&change, code), (&undo, "ok")] {
+            let answer = bundle.patch(&page, &session.caller(), body).await;
+            assert_eq!(answer.status, 200, "{}", answer.text);
+            assert_eq!(codes().await, [wanted; 3], "{body}");
+        }
+    }
+    let end = bundle.clock.now().plus_s(5).to_string();
+    bundle.patch(&page, &session.caller(), &json!({"expires_at": end})).await;
+    assert_eq!(codes().await, ["ok"; 3]);
+    bundle.clock.advance_ms(5_000);
+    assert_eq!(codes().await, ["invalid_api_key"; 3]);
+    bundle.patch(&page, &session.caller(), &json!({"expires_at": null})).await;
+    assert_eq!(codes().await, ["ok"; 3]);
+}
+
+#[tokio::test]
 async fn a_key_manages_keys_only_with_the_scope_and_never_beyond_itself() {
     let bundle = Bundle::new().await;
     let session = bundle.newcomer().await;
@@ -168,16 +204,40 @@ async fn a_cookie_changes_things_only_from_our_own_origin() {
     let session = bundle.newcomer().await;
     let cookie = format!("faregate_session={}", session.token);
     let body = Some(r#"{"name":"a"}"#);
-    for (origin, status) in
-        [(Some("https://api.example.com"), 201), (Some("https://evil.example"), 403), (Some("null"), 403), (None, 403)]
-    {
+    for (origin, status) in [
+        (Some("https://api.example.com"), 201),
+        (Some("https://evil.example"), 403),
+        (Some("https://example.com"), 403),
+        (Some("https://www.api.example.com"), 403),
+        (Some("https://api.example.com:8443"), 403),
+        (Some("http://api.example.com"), 403),
+        (Some("null"), 403),
+        (None, 403),
+    ] {
         let mut headers = vec![("Cookie", cookie.as_str()), ("Content-Type", "application/json")];
         headers.extend(origin.map(|origin| ("Origin", origin)));
         let answer = bundle.send_with("POST", "/v1/api-keys", &headers, body).await;
         assert_eq!(answer.status, status, "{origin:?}: {}", answer.text);
     }
-    let answer = bundle.send_with("GET", "/v1/api-keys", &[("Cookie", cookie.as_str())], None).await;
-    assert_eq!(answer.status, 200);
+    let (id, _) = bundle.key(&session, json!({"name": "a"})).await;
+    let page = format!("/v1/api-keys/{id}");
+    for (method, path) in [("PATCH", page.clone()), ("DELETE", page.clone()), ("POST", format!("{page}/rotate"))] {
+        let headers = [("Cookie", cookie.as_str()), ("Content-Type", "application/json")];
+        let answer = bundle.send_with(method, &path, &headers, body).await;
+        assert_eq!((answer.status, answer.code()), (403, "origin_not_allowed"), "{method} {path}");
+    }
+    for origin in [None, Some("https://evil.example")] {
+        let mut headers = vec![("Cookie", cookie.as_str())];
+        headers.extend(origin.map(|origin| ("Origin", origin)));
+        assert_eq!(
+            bundle.send_with("GET", "/v1/api-keys", &headers, None).await.status,
+            200,
+            "reading changes nothing"
+        );
+    }
+    let bearer = format!("Bearer {}", session.token);
+    let headers = [("Authorization", bearer.as_str()), ("Origin", "https://evil.example")];
+    assert_eq!(bundle.send_with("DELETE", &page, &headers, None).await.status, 204, "no browser sends this by itself");
     assert_eq!(bundle.get("/v1/api-keys", &Caller::Anonymous).await.code(), "missing_credentials");
 }
 

@@ -7,12 +7,15 @@
     reason = "what does not work in a test fails the test"
 )]
 
+mod access;
 mod billing;
 mod cap;
 mod client;
 mod credits;
+mod dialect;
 mod differential;
 mod engines;
+mod explain;
 mod faults;
 mod flood;
 mod grammar;
@@ -22,14 +25,17 @@ mod lifecycle;
 mod limits;
 mod malformed;
 mod management;
+mod management_limits;
 mod money;
 mod movements;
 mod once;
 mod plans;
+mod policies;
 mod program;
 mod projects;
 mod rates;
 mod refusals;
+mod rotation;
 mod secrecy;
 mod settle;
 mod sharing;

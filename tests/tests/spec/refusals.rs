@@ -259,3 +259,14 @@ async fn a_session_is_counted_and_charged_like_a_key_and_ends_at_once() {
     let knock = bundle.knock(&session.caller(), FREE.0, FREE.1).await;
     assert_eq!((knock.status, knock.code.as_str()), (401, "invalid_token"));
 }
+
+#[tokio::test]
+async fn a_policy_may_keep_sessions_out_of_the_gate_while_they_manage() {
+    let credentials = "credentials: [authorization, x-api-key]";
+    let policy = Policy::DEFAULT_TEXT.replace(credentials, &format!("{credentials}\nsessions: refused"));
+    let bundle = Bundle::with_policy(&policy).await;
+    let (session, _, key) = bundle.key_of_newcomer(json!({"name": "a"})).await;
+    let knock = bundle.knock(&session.caller(), "GET", "/demo/free").await;
+    assert_eq!((knock.status, knock.code.as_str()), (401, "missing_credentials"));
+    assert_eq!(bundle.knock(&key, "GET", "/demo/free").await.status, 200);
+}

@@ -35,6 +35,7 @@ async fn no_secret_is_in_any_log_answer_error_or_item() {
     let (id, key) = bundle.key(&session, json!({"name": "a", "budget_usd": 0.01})).await;
     let (Caller::Key(text), Caller::Key(service_text)) = (&key, &service) else { panic!("keys") };
     let page = format!("/v1/api-keys/{id}");
+    let (rotate, explain) = (format!("{page}/rotate"), format!("{page}/explain"));
     let mut shown = String::new();
     for caller in [&key, &session.caller(), &Caller::Bearer(text.clone())] {
         for (method, path) in
@@ -47,6 +48,8 @@ async fn no_secret_is_in_any_log_answer_error_or_item() {
             ("GET", page.as_str(), None),
             ("PATCH", page.as_str(), Some(format!(r#"{{"name":7,"{text}":"{text}"}}"#))),
             ("POST", "/v1/api-keys", Some(format!(r#"{{"name":"b","budget_usd":"{text}"}}"#))),
+            ("POST", rotate.as_str(), Some(format!(r#"{{"grace_from":"{text}"}}"#))),
+            ("POST", explain.as_str(), Some(format!(r#"{{"method":"{text}","path":"/{text}","origin":"{text}"}}"#))),
             ("POST", "/auth/verify", Some(format!(r#"{{"address":"{text}","signature":"{text}","nonce":"{text}"}}"#))),
         ] {
             shown += &bundle.send(method, path, caller, body.as_deref()).await.text;

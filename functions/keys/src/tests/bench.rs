@@ -122,6 +122,14 @@ impl Bench {
         Person { account: account.id, project: account.default_project, token }
     }
 
+    /// Moves somebody's account to another plan of the policy.
+    pub(crate) async fn set_plan(&self, person: &Person, plan: &str) {
+        let update = self.client.update_item().table_name("faregate");
+        let update = update.key("pk", AttributeValue::S(person.account.to_string()));
+        let update = update.key("sk", AttributeValue::S("account".to_owned())).update_expression("SET pl = :plan");
+        update.expression_attribute_values(":plan", AttributeValue::S(plan.to_owned())).send().await.unwrap();
+    }
+
     async fn sign_in(&self, account: &Account) -> String {
         let (now, session) = (self.now(), SessionId::mint(&mut entropy::fill));
         let secret = self.services.secrets.find(SecretName::Signing, now).await.unwrap();

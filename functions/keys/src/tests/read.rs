@@ -61,7 +61,7 @@ async fn a_key_shows_what_was_used_of_it() {
     let key = bench.key(&ann.token, &json!({"name": "n", "budget_usd": "0.05"})).await;
     let fresh = json!({
         "today": 0, "this_minute": 0, "remaining_budget_usd": 0.05, "spent_usd": 0, "reserved_usd": 0,
-        "concurrent": 0, "last_used_at": null,
+        "concurrent": 0, "last_used_at": null, "last_used_ip": null, "last_used_agent": null,
     });
     assert_eq!(bench.read(&ann.token, &key.id).await.body["data"]["usage"], fresh);
     for _ in 0..2 {
@@ -71,7 +71,7 @@ async fn a_key_shows_what_was_used_of_it() {
     let used = json!({
         "today": 3, "this_minute": 3, "remaining_budget_usd": 0.03, "spent_usd": 0.02, "reserved_usd": 0,
         "concurrent": 0,
-        "last_used_at": "2025-10-09T08:54:00Z",
+        "last_used_at": "2025-10-09T08:54:00Z", "last_used_ip": null, "last_used_agent": null,
     });
     assert_eq!(bench.read(&ann.token, &key.id).await.body["data"]["usage"], used);
     bench.services.clock.advance_ms(60_000);
@@ -79,6 +79,78 @@ async fn a_key_shows_what_was_used_of_it() {
     assert_eq!((&data["today"], &data["this_minute"]), (&json!(3), &json!(0)));
     let unbounded = bench.key(&ann.token, &json!({"name": "n"})).await;
     assert_eq!(bench.read(&ann.token, &unbounded.id).await.body["data"]["usage"]["remaining_budget_usd"], Value::Null);
+}
+
+#[tokio::test]
+async fn a_list_shows_usage_and_can_be_narrowed() {
+    let bench = Bench::new().await;
+    let ann = bench.person(1).await;
+    let wishes = [
+        ("plain", json!({})),
+        ("frozen", json!({})),
+        ("brief", json!({"expires_at": "2025-10-09T08:55:00Z"})),
+        ("ended", json!({})),
+        ("far", json!({"environment": "production"})),
+    ];
+    let mut keys = std::collections::BTreeMap::new();
+    for (name, mut wish) in wishes {
+        wish["name"] = json!(name);
+        keys.insert(name, bench.key(&ann.token, &wish).await);
+    }
+    let request = faregate_gate::Request {
+        method: "POST".to_owned(),
+        path: "/demo/paid".to_owned(),
+        headers: vec![
+            ("x-api-key".to_owned(), keys["plain"].text.clone()),
+            ("User-Agent".to_owned(), "curl/8.5".to_owned()),
+        ],
+        source_ip: "203.0.113.77".parse().ok(),
+        ..faregate_gate::Request::default()
+    };
+    assert!(bench.gate.decide(&request).await.unwrap().verdict.is_ok());
+    bench.services.clock.advance_ms(60_000);
+    bench.change(&ann.token, &keys["frozen"].id, &json!({"frozen": true})).await;
+    bench.revoke(&ann.token, &keys["ended"].id).await;
+    let list = async |query: &str| {
+        let answer = bench.send("GET", &format!("/v1/api-keys?{query}"), &ann.token, None, &[]).await;
+        let rows = answer.body["data"].as_array().unwrap().clone();
+        let names: BTreeSet<String> = rows.iter().map(|row| row["name"].as_str().unwrap().to_owned()).collect();
+        assert_eq!(names.len(), rows.len());
+        (names.into_iter().collect::<Vec<_>>().join(" "), rows)
+    };
+    let project = ann.project.to_string();
+    for (query, names) in [
+        ("", "brief ended far frozen plain"),
+        ("status=active", "far plain"),
+        ("status=frozen", "frozen"),
+        ("status=expired", "brief"),
+        ("status=revoked", "ended"),
+        ("environment=production", "far"),
+        ("environment=sandbox&status=active", "plain"),
+        (&format!("project_id={project}&status=frozen"), "frozen"),
+        (&format!("project_id=prj_{}", "7".repeat(22)), ""),
+    ] {
+        assert_eq!(list(query).await.0, names, "{query}");
+    }
+    let usage = &list("environment=sandbox&status=active").await.1[0]["usage"];
+    assert_eq!((&usage["today"], &usage["spent_usd"]), (&json!(1), &json!(0.01)));
+    assert_eq!(usage["last_used_at"], "2025-10-09T08:54:00Z");
+    assert_eq!((&usage["last_used_ip"], &usage["last_used_agent"]), (&json!("203.0.113.0/24"), &json!("curl")));
+    // A page of a narrowed list is full as long as there is more.
+    let first = bench.send("GET", "/v1/api-keys?status=active&limit=1", &ann.token, None, &[]).await;
+    let cursor = first.body["next_cursor"].as_str().unwrap();
+    let path = format!("/v1/api-keys?status=active&limit=1&cursor={cursor}");
+    let second = bench.send("GET", &path, &ann.token, None, &[]).await;
+    assert_eq!((second.body["data"].as_array().unwrap().len(), &second.body["next_cursor"]), (1, &Value::Null));
+    for (query, field) in [
+        ("status=dead", "status"),
+        ("status=active&status=frozen", "status"),
+        ("environment=moon", "environment"),
+        ("project_id=key_1", "project_id"),
+    ] {
+        let answer = bench.send("GET", &format!("/v1/api-keys?{query}"), &ann.token, None, &[]).await;
+        assert_eq!(answer.fault(), (400, field), "{query}");
+    }
 }
 
 #[tokio::test]
@@ -124,14 +196,14 @@ async fn paths_and_methods_that_are_not_served_are_named() {
     for (method, path, allow) in [
         ("PUT", "/v1/api-keys", "GET, POST"),
         ("DELETE", "/v1/api-keys", "GET, POST"),
-        ("POST", "/v1/api-keys/self", "GET, PATCH, DELETE"),
+        ("GET", "/v1/api-keys/self", "DELETE"),
         ("PUT", "/v1/api-keys/key_1", "GET, PATCH, DELETE"),
     ] {
         let answer = bench.send(method, path, &ann.token, None, &[]).await;
         assert_eq!(answer.refusal(), (405, "method_not_allowed"));
         assert_eq!(answer.headers["allow"], allow);
     }
-    for path in ["/v1/api-keys/", "/v1/api-keysx", "/v1/api-keys/a/b", "/v1", "/v1/api-keys/self"] {
+    for path in ["/v1/api-keys/", "/v1/api-keysx", "/v1/api-keys/a/b", "/v1", "/v1/api-keys/selfs"] {
         let answer = bench.send("GET", path, &ann.token, None, &[]).await;
         assert_eq!(answer.refusal(), (404, "not_found"), "{path}");
     }
@@ -147,6 +219,8 @@ async fn a_caller_without_a_credential_learns_nothing() {
         ("PATCH", "/v1/api-keys/x"),
         ("DELETE", "/v1/api-keys/x"),
         ("DELETE", "/v1/api-keys/self"),
+        ("POST", "/v1/api-keys/x/rotate"),
+        ("POST", "/v1/api-keys/x/explain"),
     ] {
         let answer = bench.send(method, path, "", None, &[]).await;
         assert_eq!(answer.refusal(), (401, "missing_credentials"), "{method} {path}");

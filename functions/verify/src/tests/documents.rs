@@ -37,6 +37,16 @@ async fn discovery_leads_to_the_key_set() {
 }
 
 #[tokio::test]
+async fn the_description_names_every_path_of_this_function() {
+    let bench = Bench::new().await;
+    let document = fetch(&bench, "/openapi.json").await;
+    assert_eq!(document["openapi"], "3.1.1");
+    for path in ["/auth/verify", "/auth/logout", "/.well-known/jwks.json", "/openapi.json"] {
+        assert!(document["paths"][path].is_object(), "{path}");
+    }
+}
+
+#[tokio::test]
 async fn tokens_outlive_a_rotation_of_the_signing_secret() {
     let bench = Bench::new().await;
     let old = bench.token(&Wallet::new(1)).await;

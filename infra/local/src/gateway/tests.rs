@@ -10,6 +10,7 @@ use std::{
 };
 
 use faregate_domain::time::Timestamp;
+use faregate_edge::api::Api;
 use http_body_util::{BodyExt, Full};
 use hyper::{Response, header::HeaderValue, service::service_fn};
 use hyper_util::rt::TokioIo;
@@ -73,9 +74,10 @@ fn greet(request: Request<hyper::body::Incoming>) -> Response<Full<Bytes>> {
 }
 
 fn gateway(functions: Functions, integration: Integration) -> Gateway {
-    let routes = Routes::new(&[(Function::Keys, &[("GET", "/v1/api-keys/{id}")])]);
+    let api = Api::shipped().unwrap();
+    let (routes, pages) = (Routes::of(&api).unwrap(), Pages::of(&api));
     let clock = Clock::standing_at(Timestamp::from_epoch_s(1_789_000_000));
-    Gateway { functions, routes, integration, clock }
+    Gateway { functions, routes, pages, integration, dialect: Dialect::default(), clock }
 }
 
 fn authorizer(answer: Result<Value, &'static str>) -> Functions {
@@ -156,10 +158,15 @@ async fn an_upstream_that_is_away_is_a_502() {
 }
 
 #[tokio::test]
-async fn without_an_upstream_only_the_echo_answers() {
-    let gateway = gateway(authorizer(Ok(allow(&json!({"status": "200"})))), Integration::Echo);
-    assert_eq!(ask(&gateway, Request::get("/demo/anything")).await.0, 200);
-    assert_eq!(ask(&gateway, Request::get("/other")).await.0, 404);
+async fn without_an_upstream_the_echo_answers_whatever_is_admitted() {
+    let admitted = gateway(authorizer(Ok(allow(&json!({"status": "200"})))), Integration::Echo);
+    for path in ["/demo/anything", "/sessions", "/"] {
+        let (status, _, body) = ask(&admitted, Request::get(path)).await;
+        let echoed: Value = serde_json::from_str(&body).unwrap();
+        assert_eq!((status, &echoed["data"]["path"]), (200, &json!(path)));
+    }
+    let refused = gateway(authorizer(Ok(allow(&json!({"status": "404", "problem": "{}"})))), Integration::Echo);
+    assert_eq!(ask(&refused, Request::get("/sessions")).await.0, 404);
 }
 
 #[tokio::test]
@@ -168,6 +175,11 @@ async fn the_gateways_own_pages_need_no_credential() {
     assert_eq!(ask(&gateway, Request::get("/healthz")).await.0, 200);
     let (status, headers, _) = ask(&gateway, Request::post("/healthz")).await;
     assert_eq!((status, &headers["allow"]), (405, &"GET, HEAD".parse().unwrap()));
+    let (status, headers, body) = ask(&gateway, Request::get("/docs")).await;
+    assert_eq!((status, &headers["content-type"]), (200, &"text/html; charset=utf-8".parse().unwrap()));
+    let policy = headers["content-security-policy"].to_str().unwrap();
+    assert!(policy.starts_with("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
+    assert!(body.contains("/v1/api-keys/{id}") && !body.contains("<script"), "{body}");
     assert_eq!(ask(&gateway, Request::get("/problems/there_is_no_such_code")).await.0, 404);
     assert_eq!(ask(&gateway, Request::get("/problems/..%2f..%2fCargo")).await.0, 404);
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use faregate_edge::problem::Problem;
 use faregate_layer::member::{self, MEMBERS};
 use http_body_util::{BodyExt, Full};
 use hyper::{
@@ -19,10 +20,15 @@ use crate::{
 };
 
 /// The upstream's answer, its body streamed; 502 or 504 when there is none.
-pub(super) async fn forward(client: &Client, base: &BaseUrl, call: &Call, context: &Context) -> Answer {
+pub(super) async fn forward(
+    client: &Client,
+    base: &BaseUrl,
+    call: &Call,
+    context: &Context,
+) -> Result<Answer, Problem> {
     let uri = match base.with_path(&call.path, call.query.as_deref()) {
         Ok(uri) => uri,
-        Err(error) => return unreachable(&error, call),
+        Err(error) => return Err(unreachable(&error, call)),
     };
     let mut request = Request::new(Full::new(call.body.clone()));
     *request.method_mut() = call.method.clone();
@@ -32,20 +38,20 @@ pub(super) async fn forward(client: &Client, base: &BaseUrl, call: &Call, contex
         Ok(Ok(answer)) => {
             let mut answer = answer.map(|body| body.map_err(BodyError::from).boxed());
             remove_hop_by_hop(answer.headers_mut());
-            answer
+            Ok(answer)
         }
-        Ok(Err(error)) => unreachable(&error, call),
-        Err(_) => gateway_response::gateway_timeout(&call.request_id),
+        Ok(Err(error)) => Err(unreachable(&error, call)),
+        Err(_) => Err(gateway_response::gateway_timeout()),
     }
 }
 
-fn unreachable(error: &dyn std::error::Error, call: &Call) -> Answer {
+fn unreachable(error: &dyn std::error::Error, call: &Call) -> Problem {
     let mut cause = error;
     while let Some(deeper) = cause.source() {
         cause = deeper;
     }
     tracing::warn!(%error, %cause, request_id = call.request_id, "the upstream gave no answer");
-    gateway_response::bad_gateway(&call.request_id)
+    gateway_response::bad_gateway()
 }
 
 /// The caller's headers, those of this connection removed, those by which the gate vouches for the caller replaced.

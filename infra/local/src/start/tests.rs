@@ -1,5 +1,7 @@
 //! The bundle started, asked over HTTP, stopped and started again.
 
+use faregate_domain::time::Timestamp;
+use faregate_edge::secrets::SecretName;
 use http_body_util::{BodyExt, Full};
 use hyper::{Request, StatusCode, body::Bytes};
 
@@ -48,6 +50,39 @@ async fn the_demo_key_works_and_outlives_a_restart() {
     let running = start(kept_in(&folder)).await.unwrap();
     assert!(running.make_demo().await.unwrap().is_none());
     assert_eq!(ask(free(&running)).await.0, 200);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_running_program_takes_up_rotated_secrets_and_refuses_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Clock::standing_at(Timestamp::from_epoch_s(1_792_540_800));
+    let running = start_at(kept_in(&folder), clock.clone()).await.unwrap();
+    let demo = running.make_demo().await.unwrap().unwrap();
+    let file = running.folder.file("secrets.json");
+    let stored = || serde_json::from_str::<serde_json::Value>(&std::fs::read_to_string(&file).unwrap()).unwrap();
+    let status = async |running: &Running| {
+        ask(Request::get(format!("{}/demo/free", running.url)).header("x-api-key", demo.key())).await.0.as_u16()
+    };
+    assert_eq!(status(&running).await, 200);
+    for name in [SecretName::Pepper, SecretName::Tag] {
+        secrets::rotate(&file, name, clock.now()).unwrap();
+        assert_eq!(status(&running).await, 200, "before it is taken up");
+        clock.advance_ms(301_000);
+        assert_eq!(status(&running).await, 200, "by the version before, which moves the key on");
+    }
+    running.stop().await;
+    // The key has moved: it needs the pepper's version before no more, but its tag is of the version before for ever.
+    let mut stored = stored();
+    stored["pepper"]["previous"] = serde_json::Value::Null;
+    std::fs::write(&file, stored.to_string()).unwrap();
+    let running = start_at(kept_in(&folder), clock.clone()).await.unwrap();
+    assert_eq!(status(&running).await, 200);
+    running.stop().await;
+    stored["tag"]["previous"] = serde_json::Value::Null;
+    std::fs::write(&file, stored.to_string()).unwrap();
+    let running = start_at(kept_in(&folder), clock).await.unwrap();
+    assert_eq!(status(&running).await, 401);
     running.stop().await;
 }
 

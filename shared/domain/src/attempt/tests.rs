@@ -11,6 +11,7 @@ use crate::{
     limit::QuotaPolicy,
     origin::{Allowlist, AllowlistEntry},
     policy::Limits,
+    rotation::{Grace, KeySecrets},
     scope::{Grant as ScopeGrant, GrantSet},
     time::Day,
 };
@@ -26,7 +27,7 @@ fn cell() -> Cell {
             gallery: "g".into(),
         },
         status: Status::Active,
-        proof: StoredProof::Key(KeyHash::from_bytes([1; 32])),
+        proof: StoredProof::Key(KeyHash::from_bytes([1; 32]).into()),
         expires_at: None,
         grants: GrantSet::new([ScopeGrant::parse("demo:*").unwrap()]).unwrap(),
         allowlist: None,
@@ -51,6 +52,7 @@ fn attempt() -> Attempt {
     Attempt {
         cell: CellId::Key(KeyId::mint(&mut |pool| pool.fill(3))),
         proof: Proof::Key(vec![KeyHash::from_bytes([1; 32])]),
+        secret: Secret::Current,
         now,
         lane: "lane0001".into(),
         seq: 1_000,
@@ -98,7 +100,7 @@ fn again(verdict: Result<Next, Denial>) -> Attempt {
 fn unknown_wrong_revoked_and_expired_look_the_same() {
     assert_eq!(attempt().judge(None), Err(Denial::InvalidApiKey));
     let changes: [fn(&mut Cell); 5] = [
-        |cell| cell.proof = StoredProof::Key(KeyHash::from_bytes([2; 32])),
+        |cell| cell.proof = StoredProof::Key(KeyHash::from_bytes([2; 32]).into()),
         |cell| cell.proof = StoredProof::Sessions(BTreeMap::new()),
         |cell| cell.status = Status::Revoked,
         |cell| cell.expires_at = Some(MINUTE.start().plus_s(10)),
@@ -107,6 +109,43 @@ fn unknown_wrong_revoked_and_expired_look_the_same() {
     for change in changes {
         assert_eq!(verdict(change), Err(Denial::InvalidApiKey));
     }
+}
+
+#[test]
+fn a_secret_that_a_rotation_put_out_is_known_until_its_grace_ends() {
+    let (old, new) = (KeyHash::from_bytes([1; 32]), KeyHash::from_bytes([2; 32]));
+    let verdict_under = |grace, hash| {
+        let attempt = Attempt { proof: Proof::Key(vec![hash]), ..attempt() };
+        let secrets = KeySecrets::from(old).rotated(new, grace, MINUTE.start());
+        attempt.judge(Some(&Cell { proof: StoredProof::Key(secrets), ..cell() }))
+    };
+    let at = |seconds| Grace::Until(MINUTE.start().plus_s(seconds));
+    assert_eq!(again(verdict_under(at(11), old)).secret, Secret::Old);
+    assert_eq!(again(verdict_under(at(11), new)).secret, Secret::Current);
+    assert_eq!(again(verdict_under(at(10), new)).secret, Secret::Current);
+    assert_eq!(verdict_under(at(10), old), Err(Denial::InvalidApiKey));
+    let waiting = Grace::FromFirstUse { seconds: 60 };
+    assert_eq!(again(verdict_under(waiting, old)).secret, Secret::Old);
+    assert_eq!(again(verdict_under(waiting, new)).secret, Secret::Fresh { grace_seconds: 60 });
+}
+
+#[test]
+fn a_caller_is_warned_in_the_last_week_of_what_it_presents() {
+    let (old, new) = (KeyHash::from_bytes([1; 32]), KeyHash::from_bytes([2; 32]));
+    let now = attempt().now;
+    let warned = |secret, grace, expires_at: Option<u64>| {
+        let proof = StoredProof::Key(KeySecrets::from(old).rotated(new, grace, now));
+        let state = Cell { proof, expires_at: expires_at.map(|seconds| now.plus_s(seconds)), ..cell() };
+        Attempt { secret, ..attempt() }.admitted(&state).expires_in_seconds
+    };
+    let (soon, waiting) = (Grace::Until(now.plus_s(60)), Grace::FromFirstUse { seconds: 60 });
+    assert_eq!(warned(Secret::Current, soon, None), None);
+    assert_eq!(warned(Secret::Old, soon, None), Some(60));
+    assert_eq!(warned(Secret::Old, waiting, None), None);
+    assert_eq!(warned(Secret::Old, soon, Some(50)), Some(50));
+    assert_eq!(warned(Secret::Old, soon, Some(70)), Some(60));
+    assert_eq!(warned(Secret::Current, soon, Some(604_800)), Some(604_800));
+    assert_eq!(warned(Secret::Current, soon, Some(604_801)), None);
 }
 
 #[test]

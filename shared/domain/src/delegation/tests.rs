@@ -31,7 +31,7 @@ fn cell() -> Cell {
             gallery: "g".to_owned(),
         },
         status: Status::Active,
-        proof: StoredProof::Key(KeyHash::from_bytes([0; 32])),
+        proof: StoredProof::Key(KeyHash::from_bytes([0; 32]).into()),
         expires_at: Some(Timestamp::from_epoch_s(100)),
         grants: grants(&["demo:*", "keys:manage"]),
         allowlist: list(&["a.com", "b.com"]),

@@ -4,6 +4,10 @@ use sha2::{Digest, Sha256};
 
 use crate::{base62, limit::Rate, money::MicroUsd, scope::Scope};
 
+mod pattern;
+
+pub(super) use pattern::Pattern;
+
 /// One route of the API behind the gate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {
@@ -23,7 +27,7 @@ pub struct Route {
     pub environments: Vec<String>,
     /// Names the route's bucket in a key's item: 4 letters derived from the template.
     pub class: String,
-    pattern: Pattern,
+    pub(super) pattern: Pattern,
 }
 
 impl Route {
@@ -80,20 +84,14 @@ impl Route {
     /// Whether some request would match both routes equally well.
     #[must_use]
     pub fn overlaps(&self, other: &Self) -> bool {
-        self.specificity() == other.specificity() && self.pattern.intersects(&other.pattern)
+        self.pattern.overlaps(&other.pattern)
     }
 
     /// Orders patterns that match the same request: literal beats parameter beats rest, from the left;
     /// a named method beats `ANY`.
     #[must_use]
     pub fn specificity(&self) -> Vec<u8> {
-        let method = u8::from(self.pattern.method.is_some());
-        let rank = |segment: &Segment| match segment {
-            Segment::Literal(_) => 3,
-            Segment::Parameter => 2,
-            Segment::Rest => 1,
-        };
-        self.pattern.segments.iter().map(rank).chain([4, method]).collect()
+        self.pattern.specificity()
     }
 }
 
@@ -179,7 +177,7 @@ impl RequestPath {
         &self.0
     }
 
-    fn segments(&self) -> Vec<&str> {
+    pub(super) fn segments(&self) -> Vec<&str> {
         self.0[1..].split('/').collect()
     }
 }
@@ -201,72 +199,6 @@ pub enum InvalidRoute {
     Rest,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Pattern {
-    method: Option<Method>,
-    segments: Vec<Segment>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Segment {
-    Literal(String),
-    Parameter,
-    Rest,
-}
-
-impl Pattern {
-    fn parse(template: &str) -> Result<Self, InvalidRoute> {
-        let (method, path) = template.split_once(' ').ok_or(InvalidRoute::Template)?;
-        let method = if method == "ANY" { None } else { Some(Method::parse(method)?) };
-        let path = RequestPath::parse(path)?;
-        let read = |segment: &str| {
-            let name = segment.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
-            match name {
-                Some(name) if name.ends_with('+') => Segment::Rest,
-                Some(_) => Segment::Parameter,
-                None => Segment::Literal(segment.to_owned()),
-            }
-        };
-        let segments: Vec<_> = path.segments().into_iter().map(read).collect();
-        let rest_at = segments.iter().position(|segment| *segment == Segment::Rest);
-        if rest_at.is_some_and(|at| at + 1 != segments.len()) {
-            return Err(InvalidRoute::Rest);
-        }
-        if segments.iter().any(|segment| matches!(segment, Segment::Literal(text) if text.contains(['{', '}']))) {
-            return Err(InvalidRoute::Path);
-        }
-        Ok(Self { method, segments })
-    }
-
-    fn matches(&self, method: &Method, path: &RequestPath) -> bool {
-        if self.method.as_ref().is_some_and(|own| own != method) {
-            return false;
-        }
-        let segments = path.segments();
-        let has_rest = self.segments.last() == Some(&Segment::Rest);
-        if segments.len() < self.segments.len() || (!has_rest && segments.len() != self.segments.len()) {
-            return false;
-        }
-        self.segments.iter().zip(&segments).all(|(own, segment)| match own {
-            Segment::Literal(literal) => literal == segment,
-            Segment::Parameter => !segment.is_empty(),
-            Segment::Rest => true,
-        })
-    }
-
-    fn intersects(&self, other: &Self) -> bool {
-        let methods_meet = match (&self.method, &other.method) {
-            (Some(one), Some(other)) => one == other,
-            _ => true,
-        };
-        let literals_meet = self.segments.iter().zip(&other.segments).all(|pair| match pair {
-            (Segment::Literal(one), Segment::Literal(other)) => one == other,
-            _ => true,
-        });
-        methods_meet && literals_meet && self.segments.len() == other.segments.len()
-    }
-}
-
 /// Whether a `%` is followed by the escape of a byte that means nothing to a router: not of a separator or a dot, nor of
 /// a letter, digit or sign that needs no escape (RFC 3986, section 2.3), because some servers decode those first.
 fn is_plain_escape(after: &str) -> bool {
@@ -276,7 +208,7 @@ fn is_plain_escape(after: &str) -> bool {
     !byte.is_ascii_alphanumeric() && !b"-._~/\\%\0+".contains(&byte)
 }
 
-fn class_of(template: &str) -> String {
+pub(super) fn class_of(template: &str) -> String {
     let digest = Sha256::digest(template.as_bytes());
     let [a, b, c, d, e, f, g, h, ..]: [u8; 32] = digest.into();
     let text = base62::fixed_width(u64::from_be_bytes([a, b, c, d, e, f, g, h]).into(), 11);

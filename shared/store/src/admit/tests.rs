@@ -14,6 +14,7 @@ use faregate_domain::{
     money::MicroUsd,
     origin::Origin,
     policy::Limits,
+    rotation::{Grace, KeySecrets, Secret},
     row::Row,
     scope::{Grant as ScopeGrant, GrantSet, Scope},
     time::{Day, Minute, Timestamp},
@@ -28,6 +29,7 @@ fn attempt() -> Attempt {
     Attempt {
         cell: CellId::Key(KeyId::mint(&mut |pool| pool.fill(1))),
         proof: Proof::Key(vec![KeyHash::from_bytes([1; 32]), KeyHash::from_bytes([2; 32])]),
+        secret: Secret::Current,
         now,
         lane: "lane0001".into(),
         seq: now.epoch_ms(),
@@ -73,7 +75,7 @@ fn the_plain_form() {
     );
     assert_eq!(
         write.condition.unwrap(),
-        "h IN (:h0, :h1) AND st = :active AND NOT xp <= :now AND (contains(sc, :s0) OR contains(sc, :s1) OR \
+        "h IN (:h0, :h1) AND attribute_not_exists(gd) AND st = :active AND NOT xp <= :now AND (contains(sc, :s0) OR contains(sc, :s1) OR \
          contains(sc, :s2)) AND (attribute_not_exists(al)) AND NOT w > :k AND (#t >= :one OR \
          (attribute_not_exists(#t) AND NOT #tp < tb)) AND NOT #d >= dl AND bal >= :pay AND \
          attribute_not_exists(pw) AND NOT q.#i >= :seq"
@@ -97,6 +99,18 @@ fn the_carried_and_the_funded_form() {
         assert!(condition.contains(clause), "{clause}: {condition}");
     }
     assert!(!condition.contains("bal >="), "{condition}");
+}
+
+#[test]
+fn the_forms_of_a_rotated_key() {
+    let with = |secret| admission(&Attempt { secret, ..attempt() });
+    let first = with(Secret::Fresh { grace_seconds: 60 });
+    assert!(first.update.starts_with("SET h = :h0, gx = :gx, w"), "{}", first.update);
+    assert!(first.update.ends_with("REMOVE gd"), "{}", first.update);
+    assert!(first.condition.unwrap().starts_with("h IN (:h0, :h1) AND gd = :gd AND st"));
+    let old = with(Secret::Old);
+    assert!(old.update.starts_with("SET g = :h0, gu = :now, w"), "{}", old.update);
+    assert!(old.condition.unwrap().starts_with("g IN (:h0, :h1) AND NOT gx <= :now AND st"));
 }
 
 #[test]
@@ -146,6 +160,7 @@ fn the_largest_form_is_within_dynamodbs_bounds() {
     attempt.over = (10..18).map(|digit| (ChargeNonce::mint(&mut |pool| pool.fill(digit)), lease)).collect();
     (attempt.lease, attempt.cap) = (Some(lease), Some(10));
     attempt.project_window = Some(WindowLength::TenSeconds);
+    attempt.secret = Secret::Fresh { grace_seconds: 604_800 };
     let write = admission(&attempt);
     assert_eq!(write.lint(), Ok(()));
     assert!(write.update.contains(", #x0, #x1"), "{}", write.update);
@@ -154,6 +169,12 @@ fn the_largest_form_is_within_dynamodbs_bounds() {
 /// A cell of 10 requests a minute and a burst of 4, whose minutes have these tokens left.
 async fn table_with(minutes: &[(Minute, i64)]) -> Store {
     let store = crate::fresh::table().await;
+    lay(&store, minutes, KeyHash::from_bytes([1; 32]).into()).await;
+    store
+}
+
+/// Puts that cell, with these secrets, in the place of the one before.
+async fn lay(store: &Store, minutes: &[(Minute, i64)], secrets: KeySecrets) {
     let attempt = attempt();
     let cell = Cell {
         owner: Owner {
@@ -163,7 +184,7 @@ async fn table_with(minutes: &[(Minute, i64)]) -> Store {
             gallery: "g".into(),
         },
         status: Status::Active,
-        proof: StoredProof::Key(KeyHash::from_bytes([1; 32])),
+        proof: StoredProof::Key(secrets),
         expires_at: None,
         grants: GrantSet::new([ScopeGrant::parse("*").unwrap()]).unwrap(),
         allowlist: None,
@@ -185,7 +206,6 @@ async fn table_with(minutes: &[(Minute, i64)]) -> Store {
         }
     }
     store.client().put_item().table_name(store.table()).set_item(Some(item)).send().await.unwrap();
-    store
 }
 
 #[tokio::test]
@@ -223,5 +243,41 @@ async fn a_minute_opens_only_with_the_limit_that_the_item_has_now() {
         let store = table_with(&[(previous, left)]).await;
         let outcome = store.admit(&Attempt { opening, ..attempt() }).await.unwrap();
         assert!(matches!(outcome, Outcome::Refused { .. }), "{opening:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_secret_is_taken_only_in_the_form_that_the_rotation_demands_and_moves_to_the_new_pepper() {
+    let store = crate::fresh::table().await;
+    let (now, hash) = (attempt().now, |digit| KeyHash::from_bytes([digit; 32]));
+    let graces = [Grace::Until(now), Grace::Until(now.plus_s(1)), Grace::FromFirstUse { seconds: 60 }];
+    let rotated = graces.map(|grace| KeySecrets::from(hash(1)).rotated(hash(2), grace, now.minus_s(60)));
+    let first = |grace_seconds| Secret::Fresh { grace_seconds };
+    for secrets in rotated.into_iter().chain([KeySecrets::from(hash(2))]) {
+        for (digit, secret) in [1, 2, 3]
+            .into_iter()
+            .flat_map(|digit| [Secret::Current, first(60), first(61), Secret::Old].map(|secret| (digit, secret)))
+        {
+            lay(&store, &[], secrets).await;
+            let attempt = Attempt { proof: Proof::Key(vec![hash(9), hash(digit)]), secret, ..attempt() };
+            let known = secrets.find(&[hash(9), hash(digit)], now);
+            let told = format!("{secrets:?} shown {digit} as {secret:?}, known as {known:?}");
+            let Outcome::Applied(cell) = store.admit(&attempt).await.unwrap() else {
+                assert_ne!(known, Some(secret), "{told}");
+                continue;
+            };
+            assert_eq!(known, Some(secret), "{told}");
+            let mut wanted = secrets;
+            match (secret, &mut wanted.rotation) {
+                (Secret::Current, _) => wanted.current = hash(9),
+                (Secret::Fresh { .. }, Some(rotation)) => {
+                    wanted.current = hash(9);
+                    rotation.grace = Grace::Until(now.plus_s(60));
+                }
+                (Secret::Old, Some(rotation)) => (rotation.old, rotation.old_used_at) = (hash(9), Some(now)),
+                other => panic!("{other:?}"),
+            }
+            assert_eq!(cell.secrets(), Some(&wanted), "{told}");
+        }
     }
 }

@@ -19,6 +19,7 @@ use crate::{
             highest_attribute, minute_attribute, route_attribute, spent_day_attribute, spent_month_attribute,
             stale_attribute, tokens_attribute,
         },
+        secrets,
     },
     expression::{Builder, Write},
 };
@@ -42,19 +43,7 @@ pub fn admission(attempt: &Attempt) -> Write {
 
 fn require_caller(builder: &mut Builder, attempt: &Attempt) {
     match &attempt.proof {
-        Proof::Key(hashes) => {
-            let mut placeholders = Vec::new();
-            for (number, hash) in hashes.iter().enumerate() {
-                let placeholder = format!(":h{number}");
-                builder.value(&placeholder, AttributeValue::B(hash.as_bytes().to_vec().into()));
-                placeholders.push(placeholder);
-            }
-            builder.require(format!("h IN ({})", placeholders.join(", ")));
-            // A key that was recognised by the previous pepper moves on to the current one.
-            if hashes.len() > 1 {
-                builder.set("h = :h0");
-            }
-        }
+        Proof::Key(hashes) => secrets::require(builder, hashes, attempt.secret, attempt.now),
         Proof::Session(id) => {
             builder.name("#j", id.suffix());
             builder.require("se.#j > :now");

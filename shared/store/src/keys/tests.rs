@@ -9,6 +9,7 @@ use faregate_domain::{
     money::MicroUsd,
     policy::Limits,
     recall::Recall,
+    rotation::{Grace, KeySecrets, Secret},
     scope::{Grant as ScopeGrant, GrantSet},
 };
 
@@ -38,7 +39,7 @@ fn cell(number: u8) -> Cell {
     Cell {
         owner: Owner { account: account(), project: project(), environment: "sandbox".into(), gallery: "g".into() },
         status: Status::Active,
-        proof: StoredProof::Key(KeyHash::from_bytes([number; 32])),
+        proof: StoredProof::Key(KeyHash::from_bytes([number; 32]).into()),
         expires_at: None,
         grants: GrantSet::new([ScopeGrant::parse("*").unwrap()]).unwrap(),
         allowlist: None,
@@ -147,6 +148,10 @@ async fn another_accounts_key_is_neither_changed_nor_revoked() {
     let freeze = KeyAmendment { status: Some(Status::Frozen), ..KeyAmendment::default() };
     assert!(!store.amend_key(&other, &key_id(5), &freeze).await.unwrap());
     assert_eq!(store.revoke_key(&other, &key_id(5)).await.unwrap(), None);
+    let (before, new, now) = (secrets(&store).await, KeyHash::from_bytes([8; 32]), Timestamp::from_epoch_s(60));
+    let (id, grace) = (key_id(5), Grace::Until(now));
+    let rotation = KeyRotation { account: &other, id: &id, before: &before, new, grace, record: None, now };
+    assert_eq!(store.rotate_key(&rotation).await.unwrap(), RotationOutcome::Outdated);
     assert_eq!(store.find_cell(&CellId::Key(key_id(5))).await.unwrap(), Some(cell(5)));
 }
 
@@ -339,4 +344,48 @@ async fn a_key_is_not_inserted_into_a_project_that_was_changed_meanwhile() {
     let now = Timestamp::from_epoch_s(0);
     let new = NewKey { description: &description, cell: &cell, settings_version: 1, max_keys: 9, record: None, now };
     assert_eq!(store.insert_key(&new).await.unwrap(), KeyInsertion::Inserted);
+}
+
+/// Rotates key 5 to the hash of that digit, from the secrets that `before` says.
+async fn rotate(
+    store: &Store,
+    before: &KeySecrets,
+    digit: u8,
+    grace: Grace,
+    record: Option<&Record>,
+) -> RotationOutcome {
+    let (account, id, new, now) = (account(), key_id(5), KeyHash::from_bytes([digit; 32]), Timestamp::from_epoch_s(60));
+    store.rotate_key(&KeyRotation { account: &account, id: &id, before, new, grace, record, now }).await.unwrap()
+}
+
+async fn secrets(store: &Store) -> KeySecrets {
+    *store.find_cell(&CellId::Key(key_id(5))).await.unwrap().unwrap().secrets().unwrap()
+}
+
+#[tokio::test]
+async fn a_rotation_that_is_sent_again_is_the_same_rotation() {
+    let (hash, now) = (|digit| KeyHash::from_bytes([digit; 32]), Timestamp::from_epoch_s(60));
+    let graces = [Grace::Until(now.plus_s(9)), Grace::FromFirstUse { seconds: 9 }];
+    for record in [None, Some(&record(600))] {
+        let store = table(0).await;
+        insert(&store, 5, 9, None, 0).await;
+        let mut before = secrets(&store).await;
+        for (grace, digit) in graces.into_iter().chain(graces).zip(6..) {
+            for _ in 0..2 {
+                assert_eq!(rotate(&store, &before, digit, grace, record).await, RotationOutcome::Rotated);
+            }
+            let outcome = rotate(&store, &before, 99, grace, record).await;
+            let wanted = if record.is_some() { RotationOutcome::Recorded } else { RotationOutcome::Outdated };
+            assert_eq!((outcome, secrets(&store).await), (wanted, before.rotated(hash(digit), grace, now)));
+            if record.is_some() {
+                break;
+            }
+            before = secrets(&store).await;
+            store.note_use(&CellId::Key(key_id(5)), &[before.rotation.unwrap().old], Secret::Old, now).await.unwrap();
+            assert_eq!(secrets(&store).await.rotation.unwrap().old_used_at, Some(now));
+        }
+        store.revoke_key(&account(), &key_id(5)).await.unwrap();
+        let before = secrets(&store).await;
+        assert_eq!(rotate(&store, &before, 50, graces[0], None).await, RotationOutcome::Outdated);
+    }
 }

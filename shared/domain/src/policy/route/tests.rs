@@ -80,3 +80,57 @@ fn a_class_is_four_letters_and_depends_on_the_template() {
     assert!(one.class.len() == 4 && one.class.bytes().all(|byte| byte.is_ascii_alphabetic()));
     assert_ne!(one.class, other.class);
 }
+
+/// Every pattern of up to three segments out of two words, parameter and rest, and every path of up to four segments.
+fn all_patterns_and_paths() -> (Vec<Route>, Vec<RequestPath>) {
+    let mut shapes = vec![String::new()];
+    let mut paths = vec![String::new()];
+    let (mut patterns, mut requests) = (Vec::new(), Vec::new());
+    for _ in 0..3 {
+        let longer = |pieces: &[&str], all: &[String]| -> Vec<String> {
+            all.iter().flat_map(|it| pieces.iter().map(move |piece| format!("{it}/{piece}"))).collect()
+        };
+        patterns.extend(longer(&["a", "b", "{x}", "{x+}"], &shapes));
+        shapes = longer(&["a", "b", "{x}"], &shapes);
+        paths = longer(&["a", "b", "c"], &paths);
+        requests.extend(paths.clone());
+    }
+    requests.extend(longer_paths(&paths));
+    let patterns = patterns.iter().flat_map(|path| ["GET", "ANY"].map(|method| route(&format!("{method} {path}"))));
+    (patterns.collect(), requests.iter().map(|path| RequestPath::parse(path).unwrap()).collect())
+}
+
+fn longer_paths(paths: &[String]) -> Vec<String> {
+    paths.iter().flat_map(|path| ["/a", "/c"].map(|piece| format!("{path}{piece}"))).collect()
+}
+
+#[test]
+fn two_routes_overlap_exactly_if_a_request_matches_both_equally_well() {
+    let (patterns, paths) = all_patterns_and_paths();
+    let method = Method::parse("GET").unwrap();
+    let matched: Vec<Vec<bool>> =
+        patterns.iter().map(|route| paths.iter().map(|path| route.matches(&method, path)).collect()).collect();
+    for (one, its) in patterns.iter().zip(&matched) {
+        for (other, theirs) in patterns.iter().zip(&matched) {
+            let meet = its.iter().zip(theirs).any(|(one, other)| *one && *other);
+            let is_tie = meet && one.specificity() == other.specificity();
+            assert_eq!(one.overlaps(other), is_tie, "{} {}", one.template, other.template);
+        }
+    }
+}
+
+#[test]
+fn a_longer_pattern_with_a_rest_goes_before_a_shorter_one() {
+    for (better, worse) in [
+        ("GET /a/{x+}", "GET /{x+}"),
+        ("GET /a/{x}/{y+}", "GET /a/{x+}"),
+        ("GET /{x}/{y+}", "GET /{x+}"),
+        ("GET /a/{x}", "GET /a/{x+}"),
+        ("GET /a/{x+}", "GET /{x}/b"),
+        ("ANY /a/{x}", "GET /a/{x+}"),
+        ("GET /a/{x+}", "ANY /a/{x+}"),
+    ] {
+        assert!(route(better).specificity() > route(worse).specificity(), "{better} {worse}");
+        assert!(!route(better).overlaps(&route(worse)), "{better} {worse}");
+    }
+}

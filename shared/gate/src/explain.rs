@@ -1,0 +1,90 @@
+//! What the gate would say to a request with a key, without anything being taken.
+
+use std::borrow::Cow;
+
+use faregate_domain::{
+    cell::{Cell, CellId},
+    explanation::Explanation,
+    funding::Wallet,
+    id::{KeyId, ProjectId},
+    money::MicroUsd,
+    policy::Route,
+    support::Household,
+};
+
+use crate::{Gate, GateError, Request, claim::Claim, pass::attempt_of};
+
+/// An explanation and what it was read from.
+#[derive(Clone, Debug)]
+pub struct Explained {
+    /// Step by step.
+    pub explanation: Explanation,
+    /// The route that the request belongs to, at the price that was asked about.
+    pub route: Option<Route>,
+    /// The key's cell.
+    pub cell: Cell,
+    /// Its project's wallet.
+    pub wallet: Wallet,
+}
+
+impl Gate {
+    /// Explains what a request with the key would meet, at another price than the route's where one is given. Only reads.
+    ///
+    /// # Errors
+    /// [`GateError`] when a part failed that the answer rests on.
+    pub async fn explain(
+        &self,
+        id: &KeyId,
+        project: &ProjectId,
+        request: &Request,
+        cost: Option<MicroUsd>,
+    ) -> Result<Explained, GateError> {
+        let services = self.services();
+        let mut route = self.find_route(request).map(Cow::into_owned);
+        if let (Some(route), Some(cost)) = (&mut route, cost) {
+            route.cost = cost;
+        }
+        let own = CellId::Key(id.clone());
+        for _ in 0..MAX_ROUNDS {
+            // The wallet first: then no cell that is read after it has missed what it shows.
+            let wallet = services.store.find_wallet(project).await?.ok_or(GateError::NoWallet)?;
+            let cell = services.store.find_cell(&own).await?.ok_or(GateError::NoCell)?;
+            let household = Household { siblings: self.siblings(&own, &wallet).await?, wallet: wallet.clone() };
+            let now = services.clock.now();
+            let claim = Claim::of_holder(id, &cell).ok_or(GateError::NoCell)?;
+            let explanation = match &route {
+                None => Some(Explanation::without_route(now, household.grantable(&own, &cell, now))),
+                Some(route) => {
+                    let attempt = attempt_of(request, route, &claim, now);
+                    Explanation::of(&attempt, route.is_open_to(&claim.environment), &cell, household)
+                }
+            };
+            if let Some(explanation) = explanation {
+                return Ok(Explained { explanation, route, cell, wallet });
+            }
+        }
+        Err(GateError::Contended)
+    }
+
+    /// The cells, other than `own`, that the wallet has granted something.
+    async fn siblings(&self, own: &CellId, wallet: &Wallet) -> Result<Vec<(CellId, Cell)>, GateError> {
+        let (mut siblings, mut keys) = (Vec::new(), Vec::new());
+        for child in wallet.children.keys().filter(|child| *child != own) {
+            match child {
+                CellId::Key(id) => keys.push(id.clone()),
+                CellId::Session(_) => {
+                    let cell = self.services().store.find_cell(child).await?;
+                    siblings.extend(cell.map(|cell| (child.clone(), cell)));
+                }
+            }
+        }
+        for some in keys.chunks(MAX_CELLS_AT_ONCE) {
+            let cells = self.services().store.find_cells(some).await?;
+            siblings.extend(cells.into_iter().map(|(id, cell)| (CellId::Key(id), cell)));
+        }
+        Ok(siblings)
+    }
+}
+
+const MAX_ROUNDS: u32 = 8;
+const MAX_CELLS_AT_ONCE: usize = 100;

@@ -1,0 +1,95 @@
+"""What valid data must be beside what JSON Schema can say of it.
+
+The description has one number for a rate and one for its burst, but cannot say that the second is not above the first; it
+has a form for scopes, but the words are the policy's. Data that is meant to be valid is put right here. Data that is
+meant to be invalid is left as it is.
+"""
+
+import hashlib
+import json
+import os
+
+import schemathesis
+
+SCOPES = ["demo:read", "demo:write", "demo:*", "keys:manage", "projects:*", "billing:read"]
+ORIGINS = ["https://app.example.com", "*.example.org:8443", "localhost"]
+# What ends its own credential is asked with one that is there to be ended, or nobody could ask anything after it.
+ENDING = {("POST", "/auth/logout"), ("DELETE", "/v1/api-keys/self")}
+CREDENTIAL, SPARE = os.environ["FAREGATE_CREDENTIAL"], os.environ["FAREGATE_SPARE"]
+# Nor may a key that asks find and end itself by its id, which stands in its text.
+OWN = {f"key_{credential[8:24]}" for credential in (CREDENTIAL, SPARE)}
+
+
+@schemathesis.hook
+def before_call(context, case, kwargs):
+    if (case.method.upper(), case.operation.path) in ENDING:
+        for place in (case.headers, case.cookies, kwargs.get("headers"), kwargs.get("cookies")):
+            for name in place or {}:
+                if isinstance(place[name], str):
+                    place[name] = place[name].replace(CREDENTIAL, SPARE)
+    if (case.path_parameters or {}).get("id") in OWN:
+        case.path_parameters["id"] = "key_0000000000000000"
+    if case.meta is None or not case.meta.generation.mode.is_positive:
+        return
+    if case.path_parameters and "address" in case.path_parameters:
+        case.path_parameters["address"] = case.path_parameters["address"].lower()
+    # A cursor is whatever an earlier answer named, and means nothing else.
+    if case.query:
+        case.query.pop("cursor", None)
+    body = case.body
+    if not isinstance(body, dict):
+        return
+    for name, put_right in FIELDS.items():
+        if name in body:
+            body[name] = put_right(body[name])
+    # The same key for another body is refused, and short keys are generated again and again.
+    if case.headers and "Idempotency-Key" in case.headers:
+        digest = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+        case.headers["Idempotency-Key"] = case.headers["Idempotency-Key"][:128] + digest
+
+
+def amount(value):
+    """At most six digits after the point, and no exponent: what Python writes for 0.00001 is not plain notation."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        text = f"{value:.6f}".rstrip("0").rstrip(".")
+        return text if "e" in repr(value) or text != repr(value) else value
+    return value
+
+
+def scopes(value):
+    if isinstance(value, list):
+        return [SCOPES[len(str(scope)) % len(SCOPES)] for scope in value]
+    return ["read-only", "full-access", "demo:read, billing:read"][len(value) % 3]
+
+
+def allowlist(value):
+    return value and [ORIGINS[len(origin) % len(ORIGINS)] for origin in value]
+
+
+def limits(value):
+    """Below the plan's, and no burst above its rate."""
+    if not value:
+        return value
+    most = {"per_minute": 1_000, "per_day": 1_000_000, "concurrent": 100}
+    # JSON Schema has 5.0 for a whole number; here it is none.
+    value = {name: min(int(number), most.get(name, 1_000_000)) for name, number in value.items()}
+    if "burst" in value:
+        rate = next((value[name] for name in ("per_second", "per_10_seconds", "per_minute") if name in value), 100)
+        value["burst"] = min(value["burst"], rate)
+        if "per_minute" in value or rate == 100:
+            value["burst"] = 0
+    return value
+
+
+FIELDS = {
+    "address": str.lower,
+    "project_id": lambda value: os.environ["FAREGATE_PROJECT"],
+    "amount_usd": amount,
+    "budget_usd": amount,
+    "actual_usd": lambda value: 0,
+    "scopes": scopes,
+    "allowlist": allowlist,
+    "limits": limits,
+    "environment": lambda value: ["sandbox", "production"][len(value) % 2],
+    "expires_at": lambda value: value and "2099-12-31T23:59:59Z",
+}

@@ -1,0 +1,124 @@
+//! FaceSign's page on authentication: two environments behind one base URL, told apart by the key's prefix.
+
+use serde_json::{Value, json};
+
+use crate::product::{Key, Product, Session};
+
+/// FaceSign, a customer of it, and the customer's keys for sandbox and production.
+async fn open() -> (Product, Session, Key, Key) {
+    let product = Product::open("facesign").await;
+    let session = product.newcomer().await;
+    let sandbox = product.key(&session, json!({"name": "sandbox", "environment": "sandbox"})).await;
+    let production = product.key(&session, json!({"name": "production", "environment": "production"})).await;
+    (product, session, sandbox, production)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_request_needs_an_api_key() {
+    let (product, session, sandbox, _) = open().await;
+    let signed_in = session.bearer();
+    for (method, path) in [("GET", "/sessions"), ("POST", "/sessions"), ("GET", "/sessions/ses_1/media"), ("GET", "/")]
+    {
+        for headers in [&[][..], &[("X-Api-Key", sandbox.text.as_str())], &[("Authorization", signed_in.as_str())]] {
+            assert_eq!(product.ask(method, path, headers, "").await.status, 401, "{method} {path}");
+        }
+        let bearer = sandbox.bearer();
+        let answer = product.ask(method, path, &[("Authorization", &bearer)], "").await;
+        assert_eq!(answer.status, 200, "{method} {path}");
+    }
+    product.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn both_environments_answer_under_one_base_url_and_the_prefix_routes() {
+    let (product, _, sandbox, production) = open().await;
+    assert!(sandbox.text.starts_with("sk_test_") && production.text.starts_with("sk_prod_"));
+    for (key, environment) in [(&sandbox, "sandbox"), (&production, "production")] {
+        let answer = product
+            .curl(
+                r#"curl https://api.facesign.ai/sessions \
+  -H "Authorization: Bearer sk_test_...""#,
+                &[("sk_test_...", &key.text)],
+            )
+            .await;
+        assert_eq!((answer.status, answer.text("/data/path")), (200, "/sessions"));
+        assert_eq!(answer.text("/data/context/environment"), environment);
+    }
+    product.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_that_names_no_environment_is_a_sandbox_key() {
+    let (product, session, ..) = open().await;
+    assert!(product.key(&session, json!({"name": "a"})).await.text.starts_with("sk_test_"));
+    product.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sessions_body_reaches_the_api_behind_the_key_and_the_key_does_not() {
+    let (product, _, sandbox, _) = open().await;
+    let body = json!({"clientReferenceId": "user-123", "metadata": {}, "flow": []});
+    let answer = product.send("POST", "/sessions", &[("Authorization", &sandbox.bearer())], &body).await;
+    assert_eq!((answer.status, &answer.body["data"]["body"]), (200, &body));
+    assert!(!answer.body.to_string().contains(&sandbox.text));
+    product.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sandbox_keeps_data_for_seven_days() {
+    let product = Product::open("facesign").await;
+    let sandbox = product.running.config.policy.find_environment_by_prefix("sk_test_").unwrap();
+    assert_eq!(sandbox.retention_days, 7);
+    product.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sandbox_keys_make_a_hundred_requests_per_minute() {
+    let (product, _, sandbox, _) = open().await;
+    assert_limit(&product, &sandbox, 100).await;
+    product.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn production_keys_make_a_thousand_requests_per_minute() {
+    let (product, _, _, production) = open().await;
+    assert_limit(&product, &production, 1_000).await;
+    product.stop().await;
+}
+
+/// Exactly so many in a minute, then 429 with the documented code, and as many again once that window is over.
+async fn assert_limit(product: &Product, key: &Key, per_minute: u32) {
+    let bearer = key.bearer();
+    let headers = [("Authorization", bearer.as_str())];
+    product.wait_s(20);
+    for _ in 0..2 {
+        let (admitted, refused) = product.exhaust("GET", "/sessions", &headers).await;
+        assert_eq!(admitted, per_minute);
+        assert_eq!(refused.verdict(), (429, "rate_limit_exceeded"));
+        assert_eq!(refused.number("x-ratelimit-limit"), u64::from(per_minute));
+        product.wait_s(refused.number("retry-after") - 1);
+        assert_eq!(product.ask("GET", "/sessions", &headers, "").await.status, 429);
+        product.wait_s(1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_limit_of_one_environment_is_not_the_others() {
+    let (product, _, sandbox, production) = open().await;
+    let (sandbox, production) = (sandbox.bearer(), production.bearer());
+    product.exhaust("GET", "/sessions", &[("Authorization", &sandbox)]).await;
+    assert_eq!(product.ask("GET", "/sessions", &[("Authorization", &production)], "").await.status, 200);
+    product.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_not_limited_is_not_worth_a_retry() {
+    let (product, session, sandbox, _) = open().await;
+    let page = product.page(&sandbox);
+    let gone = product.ask("DELETE", &page, &[("Authorization", &session.bearer())], "").await;
+    assert_eq!(gone.status, 204);
+    let refused = product.ask("GET", "/sessions", &[("Authorization", &sandbox.bearer())], "").await;
+    assert_eq!((refused.status, refused.find_header("retry-after")), (401, None));
+    assert_ne!(refused.body, Value::Null);
+    product.stop().await;
+}
