@@ -51,6 +51,9 @@ impl App {
         let request_id = input::request_id(request);
         let asked = body.request(&request_id)?;
         let mut route = self.gate.find_route(&asked);
+        if body.cost().is_some_and(|cost| cost > MAX_CALL_COST) {
+            return Err(invalid_cost(InvalidCost::TooMuch));
+        }
         if let (Some(cost), Some(found)) = (body.cost(), &mut route) {
             *found = Cow::Owned(found.priced(cost).map_err(invalid_cost)?);
         }

@@ -36,7 +36,10 @@ impl App {
     /// # Errors
     /// [`AppError`] says what is missing or malformed; the function must not start.
     pub async fn from_env() -> Result<Self, AppError> {
-        Self::new(Services::from_env(&[SecretName::Signing]).await?)
+        let services = Services::from_env(&[SecretName::Signing]).await?;
+        // Whatever else is written belongs to an account, and accounts are opened here.
+        services.claim_layout().await?;
+        Self::new(services)
     }
 
     /// The function over ready services.

@@ -59,6 +59,7 @@ pub async fn start_at(options: Options, clock: Clock) -> Result<Running, StartEr
     let dynamodb = DynamoDb::start(file, options.dynamodb_address()).await?;
     let services = Services::connect_local(config.clone(), &dynamodb.url(), clock.clone());
     services.store.ensure_table().await?;
+    services.claim_layout().await.map_err(StartError::Layout)?;
     let functions = match &options.invoke {
         Some(base) => Functions::Remote(Remote::new(client::connect().map_err(StartError::Tls)?, base.clone())),
         None => bundle::functions(&services)?,
@@ -138,6 +139,9 @@ pub enum StartError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// The store was written by another version of this program.
+    #[error("{0}; start with another --data folder")]
+    Layout(faregate_gate::StartError),
     /// The data folder cannot be used.
     #[error(transparent)]
     Data(#[from] DataError),

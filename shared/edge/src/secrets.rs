@@ -183,8 +183,10 @@ async fn read_manager(client: &Client, prefix: &str, name: SecretName) -> Result
     let text = |output: aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueOutput| {
         output.secret_string.map(SecretString::from).ok_or(SecretsError::Malformed(name.as_str()))
     };
-    let current = text(read("AWSCURRENT").await.map_err(failed)?)?;
-    let previous = match read("AWSPREVIOUS").await {
+    // Side by side: a cold start waits for the slower of the two.
+    let (current, previous) = tokio::join!(read("AWSCURRENT"), read("AWSPREVIOUS"));
+    let current = text(current.map_err(failed)?)?;
+    let previous = match previous {
         Ok(output) => Some(text(output)?),
         Err(error) if error.as_service_error().is_some_and(GetSecretValueError::is_resource_not_found_exception) => {
             None

@@ -9,7 +9,8 @@ use faregate_edge::{
     now::Clock,
     secrets::{SecretName, Secrets, SecretsError},
 };
-use faregate_store::{Patience, Store};
+use faregate_store::{Layout, Patience, Store, StoreError};
+use tokio::task::JoinSet;
 
 /// Everything a function needs to answer; cheap to clone.
 #[derive(Clone)]
@@ -34,10 +35,11 @@ impl Services {
         // The runtime would print it as code; a policy's faults are lines for people.
         let config = Config::from_env().inspect_err(|error| tracing::error!("the function does not start: {error}"))?;
         let aws = aws_of_lambda();
-        let is_local = std::env::var_os("AWS_ENDPOINT_URL_DYNAMODB").is_some();
-        let patience = if is_local { Patience::LOCAL } else { Patience::DEPLOYED };
         let mut client = aws_sdk_dynamodb::config::Builder::from(&aws);
-        client.set_endpoint_url(std::env::var("AWS_ENDPOINT_URL_DYNAMODB").ok());
+        let endpoint = find("AWS_ENDPOINT_URL_DYNAMODB").or_else(|| find("AWS_ENDPOINT_URL"));
+        // Whoever names an endpoint has an emulator, or a proxy, there.
+        let patience = if endpoint.is_some() { Patience::LOCAL } else { Patience::DEPLOYED };
+        client.set_endpoint_url(endpoint);
         let client = Store::client_from(client, patience);
         let services = Self {
             store: Store::new(client, config.table.clone()),
@@ -45,10 +47,36 @@ impl Services {
             clock: Clock::system(),
             config: Arc::new(config),
         };
-        for name in secrets {
-            services.secrets.find(*name, services.clock.now()).await?;
-        }
+        services.warm_up(secrets).await?;
         Ok(services)
+    }
+
+    /// Reads the secrets and the table's layout, side by side: whatever is missing or foreign ends the start here, and
+    /// the first request finds every connection open.
+    async fn warm_up(&self, secrets: &[SecretName]) -> Result<(), StartError> {
+        let now = self.clock.now();
+        let mut reading = JoinSet::new();
+        for name in secrets.iter().copied() {
+            let secrets = self.secrets.clone();
+            reading.spawn(async move { secrets.find(name, now).await.map(|_| ()) });
+        }
+        known(self.store.find_layout().await?)?;
+        while let Some(read) = reading.join_next().await {
+            // A reading that panicked is one that failed.
+            read.map_err(|_| StartError::Aborted)??;
+        }
+        Ok(())
+    }
+
+    /// Makes sure of the table's layout, and writes it down where nothing was ever written: for those that write first.
+    ///
+    /// # Errors
+    /// [`StartError::Layout`] where the table was written by another version of this code.
+    pub async fn claim_layout(&self) -> Result<(), StartError> {
+        if self.store.find_layout().await? == Layout::Unwritten {
+            self.store.claim_layout().await?;
+        }
+        known(self.store.find_layout().await?)
     }
 
     /// Connects to an emulator at `dynamodb_endpoint`, with credentials that are none.
@@ -69,16 +97,27 @@ impl Services {
     }
 }
 
-/// What Lambda gives a function: region and credentials in its environment. The SDK's own chain would also look into
+fn known(layout: Layout) -> Result<(), StartError> {
+    match layout {
+        Layout::Foreign(found) => Err(StartError::Layout { found, wanted: Store::LAYOUT_VERSION }),
+        Layout::Known | Layout::Unwritten => Ok(()),
+    }
+}
+
+/// What Lambda gives a function: region and credentials in its environment, and an emulator's address where one is named. The SDK's own chain would also look into
 /// profiles, containers and instances, and bring the code for it.
 fn aws_of_lambda() -> aws_config::SdkConfig {
-    let find = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let region = find("AWS_REGION").or_else(|| find("AWS_DEFAULT_REGION")).map(Region::new);
-    aws_config::SdkConfig::builder()
+    let mut aws = aws_config::SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(region)
-        .credentials_provider(SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()))
-        .build()
+        .credentials_provider(SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()));
+    aws.set_endpoint_url(find("AWS_ENDPOINT_URL_SECRETS_MANAGER").or_else(|| find("AWS_ENDPOINT_URL")));
+    aws.build()
+}
+
+fn find(variable: &str) -> Option<String> {
+    std::env::var(variable).ok().filter(|value| !value.is_empty())
 }
 
 /// Why a function must not start.
@@ -90,4 +129,18 @@ pub enum StartError {
     /// A secret cannot be read.
     #[error(transparent)]
     Secrets(#[from] SecretsError),
+    /// A reading of a secret was broken off.
+    #[error("a secret could not be read to its end")]
+    Aborted,
+    /// The table does not answer, or there is none of that name in this region.
+    #[error("the table does not answer: {0}")]
+    Table(#[from] StoreError),
+    /// The table was written by another version of this code.
+    #[error("the table has layout {found}, and this version reads layout {wanted}")]
+    Layout {
+        /// What the table says.
+        found: u64,
+        /// What this code reads.
+        wanted: u64,
+    },
 }

@@ -238,4 +238,4 @@ fn malformed(attribute: &str) -> StoreError {
 }
 
 /// Raised when a later layout cannot be read by this code.
-const LAYOUT_VERSION: u64 = 2;
+pub(crate) const LAYOUT_VERSION: u64 = 2;

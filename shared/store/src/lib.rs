@@ -15,9 +15,11 @@ mod idempotency;
 mod jwks;
 mod keys;
 mod lapse;
+mod layout;
 mod ledger;
 mod nonce;
 mod passage;
+mod plan;
 mod project;
 mod schema;
 mod session;
@@ -34,7 +36,9 @@ pub use jwks::PublishedKey;
 pub use keys::{
     BudgetChange, KeyAmendment, KeyDescription, KeyInsertion, KeyRotation, LimitsChange, NewKey, RotationOutcome,
 };
+pub use layout::Layout;
 pub use ledger::{Credited, Deposit, Deposited, Transfer, Transferred};
 pub use nonce::IssuedNonce;
 pub use passage::PassageOutcome;
+pub use plan::PlanChange;
 pub use project::{Followed, NewProject, Project, ProjectAmendment, ProjectInsertion, RateChange, SettingsChange};
