@@ -6,7 +6,7 @@ use faregate::Wallet;
 use faregate_domain::{
     base62,
     cell::{Cell, CellId},
-    id::KeyId,
+    id::{AccountId, KeyId},
     policy::Policy,
     time::Timestamp,
 };
@@ -143,7 +143,9 @@ impl Bundle {
         Self::with_operator_behind(link, Policy::DEFAULT_TEXT).await
     }
 
-    async fn with_operator_behind(link: Link, text: &str) -> (Self, Session) {
+    /// A bundle before the empty table at the end of `link`, under a policy whose operator is a wallet of its own, signed
+    /// in.
+    pub async fn with_operator_behind(link: Link, text: &str) -> (Self, Session) {
         let folder = TempDir::new().unwrap_or_else(|error| panic!("folder: {error}"));
         let operator = Wallet::open(&folder.path().join("operator.hex")).unwrap_or_else(|error| panic!("{error}"));
         let operators = format!("operators: [\"{}\"]", operator.address());
@@ -162,6 +164,13 @@ impl Bundle {
         let Caller::Key(text) = key else { panic!("a key") };
         let id = KeyId::from_suffix(&text[8..24]).unwrap_or_else(|error| panic!("{error}"));
         let found = self.services.store.find_cell(&CellId::Key(id)).await;
+        found.unwrap_or_else(|error| panic!("{error}")).unwrap_or_else(|| panic!("a cell"))
+    }
+
+    /// The cell of an account's sessions, as it is now.
+    pub async fn session_cell(&self, session: &Session) -> Cell {
+        let id = AccountId::parse(&session.account_id).unwrap_or_else(|error| panic!("{error}"));
+        let found = self.services.store.find_cell(&CellId::Session(id)).await;
         found.unwrap_or_else(|error| panic!("{error}")).unwrap_or_else(|| panic!("a cell"))
     }
 

@@ -29,10 +29,7 @@ use crate::{
 impl App {
     /// Credits an account, for operators only; a reference is credited once for ever, however often it is sent.
     pub(crate) async fn credit(&self, request: &Request, id: &str) -> Result<Response<Body>, Refusal> {
-        let caller = self.gate.authenticate_self(request).await?;
-        if !caller.is_operator {
-            return Err(Problem::new(403, "operator_required", "Only an operator can do this.").into());
-        }
+        let caller = self.authenticate_operator(request).await?;
         let ticket = Ticket::of(request, &caller.id, &format!("POST {}", input::path(request)))?;
         let account = AccountId::parse(id).map_err(|_| Problem::not_found())?;
         for attempt in 1..=MAX_ATTEMPTS {

@@ -1,5 +1,6 @@
-//! Manages projects and money: `/v1/me`, `/v1/projects`, `/v1/billing` and credits to accounts.
+//! Manages projects and money: `/v1/me`, `/v1/projects`, `/v1/billing`, and for operators accounts and their credits.
 
+mod account;
 mod allocate;
 mod body;
 mod change;
@@ -51,6 +52,8 @@ impl App {
             (Place::Allocations(id), &Method::POST) => self.allocate(request, id).await,
             (Place::Billing, &Method::GET) => self.spending(request).await,
             (Place::Entries, &Method::GET) => self.entries(request).await,
+            (Place::Account(id), &Method::GET) => self.account(request, id).await,
+            (Place::Account(id), &Method::PATCH) => self.change_account(request, id).await,
             (Place::Credits(id), &Method::POST) => self.credit(request, id).await,
             (place, _) => Err(Problem::method_not_allowed(place.methods()).into()),
         }
@@ -75,6 +78,7 @@ enum Place<'p> {
     Allocations(&'p str),
     Billing,
     Entries,
+    Account(&'p str),
     Credits(&'p str),
 }
 
@@ -88,6 +92,7 @@ impl<'p> Place<'p> {
             ["projects", id, "allocations"] if !id.is_empty() => Self::Allocations(id),
             ["billing"] => Self::Billing,
             ["billing", "entries"] => Self::Entries,
+            ["accounts", id] if !id.is_empty() => Self::Account(id),
             ["accounts", id, "credits"] if !id.is_empty() => Self::Credits(id),
             _ => return None,
         })
@@ -97,7 +102,7 @@ impl<'p> Place<'p> {
         match self {
             Self::Me | Self::Billing | Self::Entries => "GET",
             Self::Projects => "GET, POST",
-            Self::Project(_) => "GET, PATCH",
+            Self::Project(_) | Self::Account(_) => "GET, PATCH",
             Self::Allocations(_) | Self::Credits(_) => "POST",
         }
     }

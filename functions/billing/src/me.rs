@@ -52,7 +52,7 @@ struct PlanView<'p> {
 
 /// No key of the account may have a limit above these.
 #[derive(Serialize)]
-struct LimitsView {
+pub(crate) struct LimitsView {
     per_minute: u32,
     burst: u32,
     per_day: u64,
@@ -60,7 +60,7 @@ struct LimitsView {
 }
 
 impl LimitsView {
-    fn of(limits: &Limits) -> Self {
+    pub(crate) fn of(limits: &Limits) -> Self {
         Self {
             per_minute: limits.per_minute.limit(),
             burst: limits.per_minute.burst(),

@@ -161,7 +161,7 @@ fn address_partition(address: Address) -> String {
     format!("adr_{}", address.lower_hex())
 }
 
-const ACCOUNT: &str = "account";
+pub(crate) const ACCOUNT: &str = "account";
 const DEFAULT_PROJECT: &str = "default";
 
 #[cfg(test)]

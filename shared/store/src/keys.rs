@@ -29,6 +29,7 @@ mod amend;
 mod revoke;
 mod rotate;
 
+pub(crate) use amend::change_limits;
 pub use amend::{BudgetChange, KeyAmendment, LimitsChange};
 pub use rotate::{KeyRotation, RotationOutcome};
 

@@ -18,6 +18,7 @@ mod lapse;
 mod ledger;
 mod nonce;
 mod passage;
+mod plan;
 mod project;
 mod schema;
 mod session;
@@ -37,4 +38,5 @@ pub use keys::{
 pub use ledger::{Credited, Deposit, Deposited, Transfer, Transferred};
 pub use nonce::IssuedNonce;
 pub use passage::PassageOutcome;
+pub use plan::PlanChange;
 pub use project::{Followed, NewProject, Project, ProjectAmendment, ProjectInsertion, RateChange, SettingsChange};

@@ -40,7 +40,7 @@ async fn other_paths_are_not_there() {
         "/v1/billing/",
         "/v1/billing/entries/x",
         "/v1/accounts",
-        "/v1/accounts/x",
+        "/v1/accounts/x/plan",
         "/v1/accounts//credits",
         "//v1/me",
     ] {

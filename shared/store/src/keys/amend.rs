@@ -153,7 +153,8 @@ fn set_or_remove(builder: &mut Builder, attribute: &str, value: Option<Attribute
     }
 }
 
-fn change_limits(builder: &mut Builder, limits: &LimitsChange) {
+/// Changes the limits of a cell, the tokens of its running minute among them.
+pub(crate) fn change_limits(builder: &mut Builder, limits: &LimitsChange) {
     for ((attribute, old), (_, new)) in limit_attributes(&limits.old).into_iter().zip(limit_attributes(&limits.new)) {
         let (was, becomes) = (format!(":{attribute}_old"), format!(":{attribute}_new"));
         builder.number(&was, old);
