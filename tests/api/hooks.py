@@ -99,6 +99,7 @@ FIELDS = {
     "scopes": scopes,
     "allowlist": allowlist,
     "limits": limits,
+    "plan": lambda value: "studio",
     "grace_seconds": int,
     "environment": environment,
     "expires_at": lambda value: value and "2099-12-31T23:59:59Z",

@@ -125,6 +125,7 @@ impl<'p> World<'p> {
         };
         let body = match (*method, operation.path.as_str()) {
             ("POST", "/auth/verify") => Some(self.program.proof(&self.owner.wallet).await),
+            ("PATCH", "/v1/accounts/{id}") => Some(json!({"plan": "studio"})),
             ("POST", "/v1/api-keys" | "/v1/projects") | ("PATCH", _) => Some(json!({"name": "new"})),
             ("POST", "/v1/api-keys/{id}/rotate") => Some(json!({"grace_seconds": 60})),
             ("POST", "/v1/api-keys/{id}/explain") => Some(json!({"method": "GET", "path": "/demo/free"})),
