@@ -53,6 +53,8 @@ const TABLE: &[(&str, [&str; 8])] = &[
     ("POST /v1/projects/{id}/allocations", [NOBODY, MADE, FOREIGN, NO_SCOPE, OWNER_ONLY, REVOKED, NO_SCOPE, FOREIGN]),
     ("GET /v1/billing", [NOBODY, OK, OK, NO_SCOPE, OK, REVOKED, NO_SCOPE, OK]),
     ("GET /v1/billing/entries", [NOBODY, OK, OK, NO_SCOPE, OK, REVOKED, NO_SCOPE, OK]),
+    ("GET /v1/accounts/{id}", [NOBODY, OPERATOR, OPERATOR, OPERATOR, OPERATOR, REVOKED, OPERATOR, OK]),
+    ("PATCH /v1/accounts/{id}", [NOBODY, OPERATOR, OPERATOR, OPERATOR, OPERATOR, REVOKED, OPERATOR, OK]),
     ("POST /v1/accounts/{id}/credits", [NOBODY, OPERATOR, OPERATOR, OPERATOR, OPERATOR, REVOKED, OPERATOR, MADE]),
 ];
 

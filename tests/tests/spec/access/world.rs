@@ -125,10 +125,6 @@ impl<'p> World<'p> {
         };
         let body = match (*method, operation.path.as_str()) {
             ("POST", "/auth/verify") => Some(self.program.proof(&self.owner.wallet).await),
-            ("POST", "/v1/api-keys/verify") => {
-                let Caller::Key(key) = &self.callers[3] else { panic!("a key") };
-                Some(json!({"key": key, "method": "POST", "path": "/demo/paid"}))
-            }
             ("PATCH", "/v1/accounts/{id}") => Some(json!({"plan": "studio"})),
             ("POST", "/v1/api-keys" | "/v1/projects") | ("PATCH", _) => Some(json!({"name": "new"})),
             ("POST", "/v1/api-keys/{id}/rotate") => Some(json!({"grace_seconds": 60})),
