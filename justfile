@@ -97,3 +97,15 @@ schemathesis:
 # The deployment template.
 template:
     .ci/run template
+
+# All functions built once for arm64 and deployed: `just deploy TableName=… SecretsPrefix=… PublicOrigin=… BackendUrl=…`.
+deploy *parameters:
+    infra/deploy.sh {{ parameters }}
+
+# The release binaries and templates in an emulated AWS account.
+deployed:
+    .ci/run deployed
+
+# How long each release binary takes to start and to answer, beside a Node and a Python authorizer.
+cold-start runs="20":
+    COLD_START_RUNS={{ runs }} .ci/run cold_start

@@ -1,0 +1,372 @@
+"""Puts the templates and the release binaries into an emulated AWS account, and walks through it over HTTP.
+
+    walk.py BINARIES GATE
+
+BINARIES is the folder with the functions' release binaries, GATE the local program (its wallet signs in). Needs
+`ministack`, `aws-sam-translator`, `boto3` and openssl. What the emulator does not do stands in docs/aws.md; three things
+of the template are changed for it, and nothing else:
+
+- `arm64` becomes this machine's architecture, because the emulator starts the binaries itself;
+- the functions' code and the policy layer come from a bucket, as `sam package` would have put them there;
+- the usage plan's requirement goes: the emulator asks the caller for the plan's key and not the authorizer.
+"""
+
+import http.server
+import io
+import json
+import os
+import pathlib
+import platform
+import re
+import shutil
+import ssl
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.error
+import urllib.request
+import zipfile
+
+import boto3
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+FUNCTIONS = ["nonce", "verify", "keys", "charges", "check", "billing", "authorizer"]
+ORIGIN = "https://api.example.com"
+
+
+def main(binaries, gate):
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+        wallet = Wallet(gate, folder / "wallet")
+        backend = Backend(folder)
+        with Cloud(folder, backend.certificate) as cloud:
+            cloud.upload(pathlib.Path(binaries))
+            data = cloud.deploy("faregate-data", (ROOT / "infra/table.yaml").read_text(), {})
+            parameters = {
+                "TableName": data["TableName"], "SecretsPrefix": data["SecretsPrefix"], "PublicOrigin": ORIGIN,
+                "BackendUrl": backend.url, "Operator": wallet.address,
+            }
+            api = Api(cloud.deploy("faregate", for_emulator((ROOT / "template.yaml").read_text()), parameters), cloud)
+            walk(api, wallet, backend)
+            product(cloud, parameters, wallet)
+            broken(cloud, parameters)
+
+
+def walk(api, wallet, backend):
+    """From a wallet to a refused call, through every function."""
+    step("documents")
+    expect(api.get("/.well-known/jwks.json"), 200)
+    described = expect(api.get("/openapi.json"), 200)
+    assert "/v1/api-keys/verify" in described["paths"]
+
+    step("signing in")
+    token = wallet.sign_in(api)
+    bearer = {"authorization": f"Bearer {token}"}
+    account = expect(api.get("/v1/me", bearer), 200)["data"]["account_id"]
+
+    step("keys")
+    made = expect(api.post("/v1/api-keys", {"name": "first", "budget_usd": 0.03}, bearer), 201)["data"]
+    key = {"x-api-key": made["key"]}
+    expect(api.get(f"/v1/api-keys/{made['id']}", bearer), 200)
+    service = expect(api.post("/v1/api-keys", {"name": "service", "scopes": ["gate:check"]}, bearer), 201)["data"]["key"]
+    service = {"authorization": f"Bearer {service}"}
+
+    step("through the authorizer to the API behind it")
+    before = backend.requests
+    seen = expect(api.get("/demo/free", key), 200)
+    assert seen == {"backend": "/demo/free"} and backend.requests == before + 1, (seen, backend.requests)
+
+    step("401: no credential, junk, and an unknown key")
+    for credential in [{}, {"x-api-key": "junk"}, {"authorization": "Bearer " + made["key"][:-1] + "x"}]:
+        assert expect(api.get("/demo/free", credential), 401)["code"] == "invalid_api_key"
+    assert backend.requests == before + 1, "a refused call reached the API"
+
+    step("429: a route's limit of five and a burst of two")
+    statuses = [api.get("/demo/limited", key)[0] for _ in range(9)]
+    # The minute may have turned once.
+    assert statuses.count(429) >= 1 and statuses.index(429) >= 5 and set(statuses) <= {200, 429}, statuses
+
+    step("the verify call: 403, 402 when the budget is spent, and what was told of limits")
+    def verify(method, path, credential=made["key"]):
+        asked = {"key": credential, "method": method, "path": path}
+        return expect(api.post("/v1/api-keys/verify", asked, service), 200)["data"]
+
+    read_only = expect(api.post("/v1/api-keys", {"name": "r", "scopes": "read-only"}, bearer), 201)["data"]["key"]
+    refused = verify("POST", "/demo/paid", read_only)
+    assert (refused["allowed"], refused["status"], refused["code"]) == (False, 403, "insufficient_scope"), refused
+    for _ in range(3):
+        decided = verify("POST", "/demo/paid")
+        assert decided["allowed"] and decided["headers"]["x-ratelimit-limit"] == "100", decided
+    spent = verify("POST", "/demo/paid")
+    assert (spent["status"], spent["body"]["detail"]) == (402, "Insufficient credits"), spent
+
+    step("a settled charge gives back what it did not cost")
+    metered = expect(api.post("/v1/api-keys", {"name": "m", "budget_usd": 0.10}, bearer), 201)["data"]["key"]
+    charge = verify("POST", "/demo/metered", metered)
+    assert charge["principal"]["settle"] == "required", charge
+    assert verify("POST", "/demo/metered", metered)["status"] == 402
+    report = {"outcome": "succeeded", "actual_usd": 0.04}
+    expect(api.post(f"/v1/charges/{charge['charge_id']}/settle", report, service), 200)
+    expect(api.post(f"/v1/charges/{charge['charge_id']}/settle", report, service), 200)
+    assert verify("POST", "/demo/paid", metered)["allowed"]
+    reserved = expect(api.get("/v1/billing", bearer), 200)["data"]
+    assert reserved["reserved_usd"] == 0 and reserved["spent_today_usd"] == 0.08, reserved
+
+    step("credit, once for ever")
+    for _ in range(2):
+        credited = api.post(f"/v1/accounts/{account}/credits", {"amount_usd": 5, "reference": "invoice-1"}, bearer)
+        expect(credited, {200, 201})
+    assert expect(api.get("/v1/billing", bearer), 200)["data"]["wallet_usd"] == 5
+
+    step("rotation and revocation at the very next call")
+    rotated = expect(api.post(f"/v1/api-keys/{made['id']}/rotate", {"grace_seconds": 0}, bearer), 201)["data"]["key"]
+    expect(api.get("/demo/free", key), 401)
+    expect(api.get("/demo/free", {"x-api-key": rotated}), 200)
+    expect(api.send("DELETE", f"/v1/api-keys/{made['id']}", None, bearer), 204)
+    expect(api.get("/demo/free", {"x-api-key": rotated}), 401)
+
+    step("the end of a session")
+    expect(api.send("POST", "/auth/logout", None, bearer), 204)
+    expect(api.get("/v1/me", bearer), 401)
+
+
+def product(cloud, parameters, wallet):
+    """Another policy out of the layer: its prefix, its words."""
+    step("a product's policy, by one parameter")
+    layer_file = cloud.layer / "biofrq.yaml"
+    assert layer_file.exists()
+    template = for_emulator((ROOT / "template.yaml").read_text())
+    api = Api(cloud.deploy("biofrq", template, {**parameters, "PolicyFile": "biofrq.yaml"}), cloud)
+    bearer = {"authorization": f"Bearer {wallet.sign_in(api)}"}
+    made = expect(api.post("/v1/api-keys", {"name": "mobile"}, bearer), 201)
+    text = json.dumps(made)
+    assert "bfq_live_" in text, text
+    key = re.search(r"bfq_live_[0-9A-Za-z]{55}", text)[0]
+    expect(api.post("/v1/face/execute", {}, {"x-api-key": key}), 200)
+    # No other credential surface: the same key as a bearer is not read.
+    expect(api.post("/v1/face/execute", {}, {"authorization": f"Bearer {key}"}), 401)
+
+
+def broken(cloud, parameters):
+    """A deployment that cannot work says so when it starts, and admits nobody."""
+    template = for_emulator((ROOT / "template.yaml").read_text())
+    for name, parameter, value in [
+        ("without-policy", "PolicyFile", "missing.yaml"),
+        ("without-secrets", "SecretsPrefix", "nobody"),
+        ("without-table", "TableName", "nowhere"),
+    ]:
+        step(f"a deployment {name.replace('-', ' ')} admits nobody")
+        api = Api(cloud.deploy(name, template, {**parameters, parameter: value}), cloud)
+        status, _ = api.get("/demo/free", {"x-api-key": "sk_test_" + "0" * 55})
+        assert status >= 500, status
+
+
+def for_emulator(template):
+    machine = {"x86_64": "x86_64", "aarch64": "arm64"}[platform.machine()]
+    template = template.replace("[arm64]", f"[{machine}]").replace("gate: [], usage: []", "gate: []")
+    template = template.replace("ContentUri: infra/policies", "ContentUri: s3://code/policies.zip")
+    template, count = re.subn(
+        r"(BuildProperties: \{ Binary: (\w+) \}\n    Properties:\n)", r"\1      CodeUri: s3://code/\2.zip\n", template
+    )
+    assert count == len(FUNCTIONS), count
+    return template.replace("    CodeUri: .\n", "")
+
+
+class Cloud:
+    """The emulator, and what is put into it."""
+
+    def __init__(self, folder, certificate):
+        self.folder = folder
+        self.layer = pathlib.Path("/opt")
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.log = open(folder / "cloud.log", "w+")
+        environment = {
+            **os.environ, "GATEWAY_PORT": str(self.port), "AWS_ENDPOINT_URL": self.url, "BIND_HOST": "127.0.0.1",
+            "SSL_CERT_FILE": certificate, "LOG_LEVEL": "INFO", "TMPDIR": str(folder),
+        }
+        command = [shutil.which("ministack", path=os.path.dirname(sys.executable)) or "ministack"]
+        self.process = subprocess.Popen(command, env=environment, stdout=self.log, stderr=subprocess.STDOUT, cwd=folder)
+        self.placed = []
+
+    def __enter__(self):
+        for _ in range(150):
+            try:
+                urllib.request.urlopen(self.url + "/_localstack/health", timeout=1)
+                return self
+            except OSError:
+                time.sleep(0.2)
+        raise SystemExit("the emulator does not start:\n" + self.tail())
+
+    def __exit__(self, kind, *_):
+        self.process.terminate()
+        self.process.wait()
+        for file in self.placed:
+            file.unlink(missing_ok=True)
+        if kind:
+            print(self.tail(), file=sys.stderr)
+        self.log.close()
+
+    def tail(self):
+        self.log.flush()
+        return "".join(pathlib.Path(self.log.name).read_text().splitlines(keepends=True)[-60:])
+
+    def client(self, service):
+        return boto3.client(
+            service, endpoint_url=self.url, region_name="us-east-1", aws_access_key_id="000000000000",
+            aws_secret_access_key="none",
+        )
+
+    def upload(self, binaries):
+        s3 = self.client("s3")
+        s3.create_bucket(Bucket="code")
+        for name in FUNCTIONS:
+            s3.put_object(Bucket="code", Key=f"{name}.zip", Body=zipped({"bootstrap": binaries / name}))
+        policies = {file.name: file for file in (ROOT / "infra/policies").iterdir()}
+        s3.put_object(Bucket="code", Key="policies.zip", Body=zipped(policies))
+        # The emulator does not mount layers for binaries that it starts itself.
+        for name, file in policies.items():
+            target = self.layer / name
+            if not target.exists():
+                shutil.copy(file, target)
+                self.placed.append(target)
+
+    def deploy(self, name, template, parameters):
+        formation = self.client("cloudformation")
+        formation.create_stack(
+            StackName=name, TemplateBody=template, Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+            Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
+        )
+        for _ in range(240):
+            stack = formation.describe_stacks(StackName=name)["Stacks"][0]
+            if not stack["StackStatus"].endswith("IN_PROGRESS"):
+                break
+            time.sleep(0.25)
+        if stack["StackStatus"] != "CREATE_COMPLETE":
+            events = formation.describe_stack_events(StackName=name)["StackEvents"]
+            reasons = [event for event in events if "FAILED" in event["ResourceStatus"]]
+            raise SystemExit(f"{name}: {stack['StackStatus']} {reasons}")
+        return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
+
+
+class Api:
+    """A deployed API, called as its callers do."""
+
+    def __init__(self, outputs, cloud):
+        api = re.match(r"https://([^.]+)\.", outputs["Url"])[1]
+        self.base = f"{cloud.url}/restapis/{api}/live/_user_request_"
+
+    def get(self, path, headers=None):
+        return self.send("GET", path, None, headers)
+
+    def post(self, path, body, headers=None):
+        return self.send("POST", path, json.dumps(body).encode(), headers)
+
+    def send(self, method, path, body=None, headers=None):
+        headers = {"content-type": "application/json", **(headers or {})}
+        request = urllib.request.Request(self.base + path, data=body, method=method, headers=headers)
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                return answer.status, read(answer.read())
+        except urllib.error.HTTPError as refused:
+            return refused.code, read(refused.read())
+
+
+class Wallet:
+    """The local program's development wallet."""
+
+    def __init__(self, program, folder):
+        self.command = [program, "--data", str(folder), "wallet"]
+        self.address = self.ask("address", "")
+
+    def ask(self, what, text):
+        done = subprocess.run([*self.command, what], input=text, capture_output=True, text=True, check=True)
+        return done.stdout.strip()
+
+    def sign_in(self, api):
+        nonce = expect(api.get(f"/auth/nonce/{self.address}"), 200)["data"]
+        proof = {"address": self.address, "signature": self.ask("sign", nonce["message"]), "nonce": nonce["nonce"]}
+        token = expect(api.post("/auth/verify", proof), 200)["data"]["access_token"]
+        # A nonce works once.
+        expect(api.post("/auth/verify", proof), 401)
+        return token
+
+
+class Backend:
+    """The API behind the gate: answers with the path it was asked for, over TLS, as the template demands."""
+
+    def __init__(self, folder):
+        self.requests = 0
+        self.certificate = str(folder / "backend.pem")
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+             "-keyout", str(folder / "backend.key"), "-out", self.certificate, "-subj", "/CN=localhost",
+             "-addext", "subjectAltName=DNS:localhost"],
+            check=True, capture_output=True,
+        )
+        backend = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def answer(self):
+                backend.requests += 1
+                self.rfile.read(int(self.headers.get("content-length") or 0))
+                body = json.dumps({"backend": self.path}).encode()
+                self.send_response(200)
+                self.send_header("content-type", "application/json")
+                self.send_header("content-length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            do_GET = do_POST = answer
+
+            def log_message(self, *_):
+                pass
+
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(self.certificate, str(folder / "backend.key"))
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.url = f"https://localhost:{server.server_port}"
+
+
+def expect(answer, wanted):
+    status, body = answer
+    wanted = wanted if isinstance(wanted, set) else {wanted}
+    assert status in wanted, f"{status} in place of {wanted}: {body}"
+    return body
+
+
+def read(body):
+    try:
+        return json.loads(body)
+    except ValueError:
+        return body.decode(errors="replace")
+
+
+def zipped(files):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for name, file in files.items():
+            entry = zipfile.ZipInfo(name)
+            entry.external_attr = 0o755 << 16
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(entry, file.read_bytes())
+    return out.getvalue()
+
+
+def free_port():
+    import socket
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def step(text):
+    print(f"· {text}", flush=True)
+
+
+main(*sys.argv[1:])
