@@ -39,7 +39,8 @@ where
     R: Future<Output = Response<Body>>,
 {
     let event: LambdaRequest = serde_json::from_value(request).unwrap_or_else(|error| panic!("event: {error}"));
-    let response = handler(Request::from(event)).await;
+    // A function's whole way is more than a test's own future should hold.
+    let response = Box::pin(handler(Request::from(event))).await;
     let status = response.status().as_u16();
     let mut headers: BTreeMap<String, String> = BTreeMap::new();
     for (name, value) in response.headers() {

@@ -13,10 +13,18 @@ use crate::{
 
 /// The studio, and a customer of the tier that has API access.
 async fn open() -> (Product, Session) {
-    let plan = ("sign_up: { plan: free,", "sign_up: { plan: studio,");
-    let product = Product::open_edited("sigfigs", "/api/keys", plan).await;
+    let product = Product::open_with_keys_at("sigfigs", "/api/keys").await;
     let session = product.newcomer().await;
+    promote(&product, &session).await;
     (product, session)
+}
+
+/// Moves a customer up to the Studio tier, as the operator does.
+async fn promote(product: &Product, session: &Session) {
+    let account = format!("/v1/accounts/{}", session.account);
+    let operator = product.operator().await.bearer();
+    let moved = product.send("PATCH", &account, &[("Authorization", &operator)], &json!({"plan": "studio"})).await;
+    assert_eq!((moved.status, moved.text("/data/plan/name")), (200, "studio"), "{moved:?}");
 }
 
 /// The page's own request for a key.
@@ -60,8 +68,7 @@ async fn api_access_begins_with_the_studio_tier() {
     let product = Product::open_with_keys_at("sigfigs", "/api/keys").await;
     let session = product.newcomer().await;
     assert_eq!(create(&product, &session.cookie).await.verdict(), (403, "plan_required"));
-    product.stop().await;
-    let (product, session) = open().await;
+    promote(&product, &session).await;
     assert_eq!(create(&product, &session.cookie).await.status, 201);
     product.stop().await;
 }

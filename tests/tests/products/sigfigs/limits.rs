@@ -13,7 +13,9 @@ async fn exhaust(product: &Product, key: &Key, method: &str, path: &str) -> u32 
         match answer.status {
             200 | 201 | 204 => {}
             // No such key; asking for it is counted all the same.
-            400 | 404 if path.starts_with("/api/keys/key_0000") => {}
+            400 | 404 if path.starts_with("/api/keys/key_0000") => {
+                assert_eq!(answer.header("X-RateLimit-Limit"), "60", "{method} {path}");
+            }
             429 => {
                 assert_eq!(answer.verdict(), (429, "rate_limited"));
                 let retry_after = answer.number("Retry-After");
