@@ -58,7 +58,7 @@ impl Gateway {
         match self.routes.find(&call.path) {
             Place::Own { page, parameters } => own_page(&call, || self.pages.show(page, &parameters)),
             Place::Function { function, template, parameters } => {
-                let event = event::proxy::event(&call, &template, &parameters);
+                let event = event::proxy::event(&call, template, &parameters);
                 let answered = self.functions.invoke(function, event).await;
                 from_function(answered, function, &call.request_id)
             }
