@@ -1,6 +1,7 @@
 //! Management calls that the policy counts, the cookie of a program, and where a credential may stand.
 
 use faregate_domain::policy::Policy;
+use faregate_edge::api::{Api, Operation};
 use faregate_tests::{Bundle, Caller, Fault};
 use serde_json::json;
 
@@ -77,6 +78,19 @@ async fn each_key_has_its_own_count_and_needs_the_scope() {
     assert_eq!(bundle.delete(&format!("/v1/api-keys/{id}"), &session.caller()).await.status, 204);
     let ended = bundle.get("/v1/api-keys", &other).await;
     assert_eq!((ended.status, ended.headers.contains_key("x-ratelimit-limit")), (401, false));
+}
+
+#[test]
+fn what_may_be_limited_is_described_so_and_nothing_else() {
+    let api = Api::shipped().unwrap();
+    for Operation { method, path, .. } in api.operations() {
+        let limit = format!("  limits: [{{ route: \"{method} {path}\", per_minute: 1 }}]");
+        let answers = &api.document()["paths"][path][method.to_lowercase()]["responses"];
+        let is_described = answers["429"]["$ref"] == "#/components/responses/RateLimited";
+        assert_eq!(Policy::parse(&policy(&limit)).is_ok(), is_described, "{method} {path}");
+        let success = ["200", "201", "204"].into_iter().find_map(|status| answers.get(status)).unwrap();
+        assert_eq!(success["headers"].get("x-ratelimit-limit").is_some(), is_described, "{method} {path}");
+    }
 }
 
 #[tokio::test]
