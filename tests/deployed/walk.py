@@ -3,12 +3,15 @@
     walk.py BINARIES GATE
 
 BINARIES is the folder with the functions' release binaries, GATE the local program (its wallet signs in). Needs
-`ministack`, `aws-sam-translator`, `boto3` and openssl. What the emulator does not do stands in docs/aws.md; three things
-of the template are changed for it, and nothing else:
+`ministack`, `aws-sam-translator`, `boto3` and openssl. What the emulator does not do stands in docs/aws.md; this is changed
+of the template for it, and nothing else:
 
 - `arm64` becomes this machine's architecture, because the emulator starts the binaries itself;
 - the functions' code and the policy layer come from a bucket, as `sam package` would have put them there;
-- the usage plan's requirement goes: the emulator asks the caller for the plan's key and not the authorizer.
+- a method for all methods becomes one for each, and gateway responses are put once the API is there: its import knows
+  neither;
+- the usage plan's requirement goes: it asks the caller for the plan's key and not the authorizer;
+- of what a generated secret must not hold it knows single characters only.
 """
 
 import http.server
@@ -20,6 +23,7 @@ import platform
 import re
 import shutil
 import ssl
+import string
 import subprocess
 import sys
 import tempfile
@@ -30,6 +34,7 @@ import urllib.request
 import zipfile
 
 import boto3
+import yaml
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 FUNCTIONS = ["nonce", "verify", "keys", "charges", "check", "billing", "authorizer"]
@@ -43,12 +48,12 @@ def main(binaries, gate):
         backend = Backend(folder)
         with Cloud(folder, backend.certificate) as cloud:
             cloud.upload(pathlib.Path(binaries))
-            data = cloud.deploy("faregate-data", (ROOT / "infra/table.yaml").read_text(), {})
+            data = cloud.deploy("faregate-data", table_template(), {})
             parameters = {
                 "TableName": data["TableName"], "SecretsPrefix": data["SecretsPrefix"], "PublicOrigin": ORIGIN,
                 "BackendUrl": backend.url, "Operator": wallet.address,
             }
-            api = Api(cloud.deploy("faregate", for_emulator((ROOT / "template.yaml").read_text()), parameters), cloud)
+            api = cloud.deploy_api("faregate", parameters)
             walk(api, wallet, backend)
             product(cloud, parameters, wallet)
             broken(cloud, parameters)
@@ -137,8 +142,9 @@ def product(cloud, parameters, wallet):
     step("a product's policy, by one parameter")
     layer_file = cloud.layer / "biofrq.yaml"
     assert layer_file.exists()
-    template = for_emulator((ROOT / "template.yaml").read_text())
-    api = Api(cloud.deploy("biofrq", template, {**parameters, "PolicyFile": "biofrq.yaml"}), cloud)
+    data = cloud.deploy("biofrq-data", table_template(), {})
+    own = {"TableName": data["TableName"], "SecretsPrefix": data["SecretsPrefix"], "PolicyFile": "biofrq.yaml"}
+    api = cloud.deploy_api("biofrq", {**parameters, **own})
     bearer = {"authorization": f"Bearer {wallet.sign_in(api)}"}
     made = expect(api.post("/v1/api-keys", {"name": "mobile"}, bearer), 201)
     text = json.dumps(made)
@@ -151,27 +157,75 @@ def product(cloud, parameters, wallet):
 
 def broken(cloud, parameters):
     """A deployment that cannot work says so when it starts, and admits nobody."""
-    template = for_emulator((ROOT / "template.yaml").read_text())
     for name, parameter, value in [
         ("without-policy", "PolicyFile", "missing.yaml"),
         ("without-secrets", "SecretsPrefix", "nobody"),
         ("without-table", "TableName", "nowhere"),
     ]:
         step(f"a deployment {name.replace('-', ' ')} admits nobody")
-        api = Api(cloud.deploy(name, template, {**parameters, parameter: value}), cloud)
+        api = cloud.deploy_api(name, {**parameters, parameter: value})
         status, _ = api.get("/demo/free", {"x-api-key": "sk_test_" + "0" * 55})
         assert status >= 500, status
 
 
-def for_emulator(template):
-    machine = {"x86_64": "x86_64", "aarch64": "arm64"}[platform.machine()]
-    template = template.replace("[arm64]", f"[{machine}]").replace("gate: [], usage: []", "gate: []")
-    template = template.replace("ContentUri: infra/policies", "ContentUri: s3://code/policies.zip")
-    template, count = re.subn(
-        r"(BuildProperties: \{ Binary: (\w+) \}\n    Properties:\n)", r"\1      CodeUri: s3://code/\2.zip\n", template
-    )
-    assert count == len(FUNCTIONS), count
-    return template.replace("    CodeUri: .\n", "")
+def table_template():
+    """infra/table.yaml as the emulator can take it."""
+    body = yaml.load((ROOT / "infra/table.yaml").read_text(), Loader=Intrinsics)
+    for resource in body["Resources"].values():
+        rule = resource["Properties"].get("GenerateSecretString")
+        if rule:
+            assert rule["ExcludePunctuation"] and rule["ExcludeUppercase"] and rule["PasswordLength"] == 64
+            rule["ExcludeCharacters"] += string.ascii_uppercase + string.punctuation
+    return json.dumps(body)
+
+
+class Template:
+    """template.yaml as the emulator can take it."""
+
+    def __init__(self):
+        self.body = yaml.load((ROOT / "template.yaml").read_text(), Loader=Intrinsics)
+        machine = {"x86_64": "x86_64", "aarch64": "arm64"}[platform.machine()]
+        globals_of_functions = self.body["Globals"]["Function"]
+        globals_of_functions["Architectures"] = [machine]
+        del globals_of_functions["CodeUri"]
+        code = []
+        for resource in self.body["Resources"].values():
+            if resource["Type"] == "AWS::Serverless::Function":
+                code.append(resource["Metadata"]["BuildProperties"]["Binary"])
+                resource["Properties"]["CodeUri"] = f"s3://code/{code[-1]}.zip"
+            if resource["Type"] == "AWS::Serverless::LayerVersion":
+                resource["Properties"]["ContentUri"] = "s3://code/policies.zip"
+                resource["Properties"]["CompatibleArchitectures"] = [machine]
+        assert sorted(code) == sorted(FUNCTIONS), code
+        definition = self.body["Resources"]["Api"]["Properties"]["DefinitionBody"]
+        self.gateway_responses = definition["x-amazon-apigateway-gateway-responses"]
+        for path in definition["paths"].values():
+            operation = path.pop("x-amazon-apigateway-any-method")
+            if "security" in operation:
+                operation = {**operation, "security": [{"gate": []}]}
+            path.update({method: operation for method in ["get", "post", "put", "patch", "delete", "head"]})
+
+    def text(self):
+        return json.dumps(self.body)
+
+
+class Intrinsics(yaml.SafeLoader):
+    """CloudFormation's short forms as the long ones."""
+
+
+def intrinsic(loader, suffix, node):
+    if isinstance(node, yaml.ScalarNode):
+        value = loader.construct_scalar(node)
+    elif isinstance(node, yaml.SequenceNode):
+        value = loader.construct_sequence(node, deep=True)
+    else:
+        value = loader.construct_mapping(node, deep=True)
+    if suffix == "GetAtt":
+        value = value.split(".", 1)
+    return {suffix if suffix in ("Ref", "Condition") else f"Fn::{suffix}": value}
+
+
+Intrinsics.add_multi_constructor("!", intrinsic)
 
 
 class Cloud:
@@ -233,10 +287,24 @@ class Cloud:
                 shutil.copy(file, target)
                 self.placed.append(target)
 
+    def deploy_api(self, name, parameters):
+        template = Template()
+        outputs = self.deploy(name, template.text(), parameters)
+        api = Api(outputs, self)
+        gateway = self.client("apigateway")
+        for kind, response in template.gateway_responses.items():
+            gateway.put_gateway_response(
+                restApiId=api.id, responseType=kind, statusCode=str(response["statusCode"]),
+                responseParameters=response["responseParameters"], responseTemplates=response["responseTemplates"],
+            )
+        gateway.create_deployment(restApiId=api.id, stageName="live")
+        return api
+
     def deploy(self, name, template, parameters):
         formation = self.client("cloudformation")
+        self.client("s3").put_object(Bucket="code", Key=f"{name}.template", Body=template.encode())
         formation.create_stack(
-            StackName=name, TemplateBody=template, Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+            StackName=name, TemplateURL=f"{self.url}/code/{name}.template", Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
             Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
         )
         for _ in range(240):
@@ -255,8 +323,8 @@ class Api:
     """A deployed API, called as its callers do."""
 
     def __init__(self, outputs, cloud):
-        api = re.match(r"https://([^.]+)\.", outputs["Url"])[1]
-        self.base = f"{cloud.url}/restapis/{api}/live/_user_request_"
+        self.id = re.match(r"https://([^.]+)\.", outputs["Url"])[1]
+        self.base, self.host = f"{cloud.url}/live", f"{self.id}.execute-api.localhost:{cloud.port}"
 
     def get(self, path, headers=None):
         return self.send("GET", path, None, headers)
@@ -265,7 +333,7 @@ class Api:
         return self.send("POST", path, json.dumps(body).encode(), headers)
 
     def send(self, method, path, body=None, headers=None):
-        headers = {"content-type": "application/json", **(headers or {})}
+        headers = {"content-type": "application/json", "host": self.host, **(headers or {})}
         request = urllib.request.Request(self.base + path, data=body, method=method, headers=headers)
         try:
             with urllib.request.urlopen(request, timeout=30) as answer:
