@@ -142,7 +142,8 @@ impl Method {
     }
 }
 
-/// A request's path as every server will read it: no empty, dot or encoded-slash segments.
+/// A request's path as every server will read it: no empty, dot or encoded-slash segments, no parameters behind a `;`. A
+/// slash at its end is kept and means nothing: many servers answer `/a/` as they answer `/a`, so both are one route.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestPath(String);
 
@@ -156,7 +157,7 @@ impl RequestPath {
     /// [`InvalidRoute::Path`] when another server could read the path as a different one.
     pub fn parse(text: &str) -> Result<Self, InvalidRoute> {
         let rest = text.strip_prefix('/').ok_or(InvalidRoute::Path)?;
-        let is_plain = |byte: u8| byte.is_ascii_graphic() && !b"\\?#".contains(&byte);
+        let is_plain = |byte: u8| byte.is_ascii_graphic() && !b"\\?#;".contains(&byte);
         if text.len() > Self::MAX_BYTES || !text.bytes().all(is_plain) {
             return Err(InvalidRoute::Path);
         }
@@ -178,7 +179,8 @@ impl RequestPath {
     }
 
     pub(super) fn segments(&self) -> Vec<&str> {
-        self.0[1..].split('/').collect()
+        let rest = &self.0[1..];
+        rest.strip_suffix('/').unwrap_or(rest).split('/').collect()
     }
 }
 
@@ -194,6 +196,9 @@ pub enum InvalidRoute {
     /// Not a plain absolute path.
     #[error("a path must begin with / and have no empty, dot or encoded-slash segment")]
     Path,
+    /// Braces around anything but a name.
+    #[error("a parameter is a whole segment, {{name}} or {{name+}}, of letters, digits and _")]
+    Parameter,
     /// `{name+}` stands anywhere but last.
     #[error("a {{name+}} segment must be the last one")]
     Rest,

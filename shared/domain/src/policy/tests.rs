@@ -137,6 +137,23 @@ fn the_most_specific_route_wins() {
 }
 
 #[test]
+fn no_spelling_of_a_priced_path_falls_through_to_a_free_one() {
+    let policy = edited(
+        "- { route: GET /demo/free",
+        "- { route: \"ANY /{rest+}\", scope: \"demo:read\" }\n  - { route: GET /demo/free",
+    )
+    .unwrap();
+    let post = Method::parse("POST").unwrap();
+    for path in ["/demo/paid", "/demo/paid/"] {
+        let route = policy.find_route(&post, &RequestPath::parse(path).unwrap()).unwrap();
+        assert_eq!(route.template, "POST /demo/paid", "{path}");
+    }
+    for path in ["/demo//paid", "/demo/paid;x", "/demo/./paid", "/demo/pai%64", "/demo/paid//"] {
+        assert!(RequestPath::parse(path).is_err(), "{path}");
+    }
+}
+
+#[test]
 fn limits_never_exceed_their_ceiling() {
     let low = Limits::new(10, 5, 100, 2).unwrap();
     let high = Limits::new(1_000, 1_000, 1_000, 20).unwrap();

@@ -24,19 +24,19 @@ impl Pattern {
         let path = RequestPath::parse(path)?;
         let read = |segment: &str| {
             let name = segment.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
-            match name {
-                Some(name) if name.ends_with('+') => Segment::Rest,
-                Some(_) => Segment::Parameter,
-                None => Segment::Literal(segment.to_owned()),
+            let is_name =
+                |name: &str| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+            match (name, name.and_then(|name| name.strip_suffix('+'))) {
+                (_, Some(name)) if is_name(name) => Ok(Segment::Rest),
+                (Some(name), None) if is_name(name) => Ok(Segment::Parameter),
+                (None, _) if !segment.contains(['{', '}']) => Ok(Segment::Literal(segment.to_owned())),
+                _ => Err(InvalidRoute::Parameter),
             }
         };
-        let segments: Vec<_> = path.segments().into_iter().map(read).collect();
+        let segments = path.segments().into_iter().map(read).collect::<Result<Vec<_>, _>>()?;
         let rest_at = segments.iter().position(|segment| *segment == Segment::Rest);
         if rest_at.is_some_and(|at| at + 1 != segments.len()) {
             return Err(InvalidRoute::Rest);
-        }
-        if segments.iter().any(|segment| matches!(segment, Segment::Literal(text) if text.contains(['{', '}']))) {
-            return Err(InvalidRoute::Path);
         }
         Ok(Self { method, segments })
     }

@@ -15,7 +15,8 @@ fn patterns_match_whole_paths() {
     for (template, method, path, is_match) in [
         ("GET /demo/free", "GET", "/demo/free", true),
         ("GET /demo/free", "POST", "/demo/free", false),
-        ("GET /demo/free", "GET", "/demo/free/", false),
+        ("GET /demo/free", "GET", "/demo/free/", true),
+        ("GET /demo/free/", "GET", "/demo/free", true),
         ("GET /demo/free", "GET", "/demo", false),
         ("GET /jobs/{id}", "GET", "/jobs/7", true),
         ("GET /jobs/{id}", "GET", "/jobs/", false),
@@ -23,6 +24,8 @@ fn patterns_match_whole_paths() {
         ("ANY /{proxy+}", "DELETE", "/a/b/c", true),
         ("ANY /{proxy+}", "DELETE", "/", true),
         ("ANY /api/{proxy+}", "DELETE", "/other", false),
+        ("ANY /api/{proxy+}", "DELETE", "/api/", false),
+        ("ANY /api/{proxy+}", "DELETE", "/api/a/", true),
     ] {
         assert_eq!(matches(template, method, path), is_match, "{template} {method} {path}");
     }
@@ -48,6 +51,8 @@ fn paths_that_servers_read_differently_belong_to_no_route() {
         "/a%2",
         "/a%zz",
         "//",
+        "/a//",
+        "/videos;v=1",
     ] {
         assert_eq!(RequestPath::parse(path), Err(InvalidRoute::Path), "{path}");
     }
@@ -62,6 +67,7 @@ fn only_equally_specific_patterns_overlap() {
         ("ANY /a/{x}", "GET /a/{x}", false),
         ("GET /{x}/b", "GET /a/{y}", false),
         ("GET /{x+}", "GET /{y+}", true),
+        ("GET /a", "GET /a/", true),
     ] {
         assert_eq!(route(one).overlaps(&route(other)), is_overlap, "{one} {other}");
     }
@@ -69,7 +75,9 @@ fn only_equally_specific_patterns_overlap() {
 
 #[test]
 fn malformed_templates_are_refused() {
-    for template in ["", "GET", "get /a", "GET a", "GET /{a+}/b", "GET /a{b}", "GET /a?b"] {
+    for template in
+        ["", "GET", "get /a", "GET a", "GET /{a+}/b", "GET /a{b}", "GET /a?b", "GET /{a}:{b}", "GET /{}", "GET /{+}"]
+    {
         assert!(Route::new(template, Scope::parse("a").unwrap()).is_err(), "{template}");
     }
 }
