@@ -26,12 +26,13 @@ use faregate_gate::{
 use faregate_store::{KeyDescription, KeyInsertion, NewKey};
 use lambda_http::{Body, Request, Response};
 
-use crate::{App, body::CreateBody, field, find::authority, view::KeyView};
+use crate::{App, body::CreateBody, field, find::authority, rotate::require_current_secret, view::KeyView};
 
 impl App {
     pub(crate) async fn create(&self, request: &Request) -> Result<Response<Body>, Refusal> {
         let now = self.services().clock.now();
         let caller = self.authenticate(request).await?;
+        require_current_secret(&caller)?;
         let ticket = Ticket::of(request, &caller.id, OPERATION)?;
         for _ in 0..MAX_ATTEMPTS {
             if let Some(ticket) = &ticket

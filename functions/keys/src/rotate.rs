@@ -5,7 +5,7 @@ use faregate_domain::{
     delegation::Wish,
     key::ApiKey,
     policy::dialect::KeyAnswer,
-    rotation::{Grace, KeySecrets},
+    rotation::{Grace, KeySecrets, Secret},
     time::Timestamp,
 };
 use faregate_edge::{entropy, input, problem::Problem, secrets::SecretName};
@@ -24,6 +24,7 @@ impl App {
     pub(crate) async fn rotate(&self, request: &Request, id: &str) -> Result<Response<Body>, Refusal> {
         let now = self.services().clock.now();
         let caller = self.authenticate(request).await?;
+        require_current_secret(&caller)?;
         let ticket = Ticket::of(request, &caller.id, &format!("POST /v1/api-keys/{id}/rotate"))?;
         for _ in 0..MAX_ATTEMPTS {
             if let Some(ticket) = &ticket
@@ -48,7 +49,9 @@ impl App {
             return Err(change::key_revoked().into());
         }
         if caller.id == CellId::Key(description.id.clone()) {
-            return Ok(());
+            // Somebody may have rotated the key since its secret was looked at.
+            let current = |cell: &Cell| cell.secrets().map(|secrets| secrets.current);
+            return if current(&caller.cell) == current(cell) { Ok(()) } else { Err(key_rotated().into()) };
         }
         if caller.key().is_some() {
             authority(caller).permit(&Wish::all_of(cell), &self.services().config.policy)?;
@@ -102,6 +105,19 @@ struct Plan {
 /// The body; without one, every default holds.
 fn body(request: &Request) -> Result<RotateBody, Problem> {
     if input::bounded_body(request)?.is_empty() { Ok(RotateBody::default()) } else { input::json(request) }
+}
+
+/// A secret that was rotated out works until its grace ends, and makes nothing that outlasts it: whoever found it could
+/// otherwise take the key over from its owner.
+///
+/// # Errors
+/// 409 `key_rotated`.
+pub(crate) fn require_current_secret(caller: &Caller) -> Result<(), Refusal> {
+    if caller.secret != Secret::Old {
+        return Ok(());
+    }
+    let detail = "The key was rotated; only its secret in force may make keys and secrets.";
+    Err(Problem::new(409, "key_rotated", detail).into())
 }
 
 fn key_rotated() -> Problem {

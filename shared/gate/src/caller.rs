@@ -29,6 +29,8 @@ pub struct Caller {
     pub id: CellId,
     /// What that cell holds now.
     pub cell: Cell,
+    /// Which of a key's secrets was presented; the current one of somebody who signed in.
+    pub secret: Secret,
     /// Whether an operator's wallet signed in.
     pub is_operator: bool,
 }
@@ -130,7 +132,8 @@ impl Gate {
         }
         self.note_use(&claim.cell, &cell, &proof, now).await?;
         let account = cell.owner.account.clone();
-        Ok(Ok(Caller { account, id: claim.cell, cell, is_operator: claim.is_operator }))
+        let secret = proof.secret(&cell, now).unwrap_or(Secret::Current);
+        Ok(Ok(Caller { account, id: claim.cell, cell, secret, is_operator: claim.is_operator }))
     }
 
     /// Notes what the use of one of two secrets means, as the admitting write does for a request of the gate's.
@@ -169,8 +172,8 @@ impl Gate {
         }
         match (passed.verdict, passed.cell) {
             (Ok(()), Some(cell)) => {
-                let account = cell.owner.account.clone();
-                Ok(Ok(Caller { account, id, cell, is_operator }))
+                let (account, secret) = (cell.owner.account.clone(), passed.attempt.secret);
+                Ok(Ok(Caller { account, id, cell, secret, is_operator }))
             }
             (Ok(()), None) => Err(GateError::Contended),
             (Err(denial), _) => Ok(Err(refusal::problem(&denial, now))),

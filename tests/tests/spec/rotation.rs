@@ -302,3 +302,23 @@ async fn a_lost_answer_of_the_table_rotates_once_and_the_secret_is_shown() {
         assert_eq!(bundle.cell(&key).await.secrets().unwrap().rotations(), before + 1, "{place}");
     }
 }
+
+#[tokio::test]
+async fn a_secret_that_was_rotated_out_makes_nothing_that_outlasts_it() {
+    let bundle = Bundle::new().await;
+    let (session, id, old) = bundle.key_of_newcomer(json!({"name": "a", "scopes": "admin"})).await;
+    let new = rotated(&bundle, &session, &id, &json!({"grace_seconds": 600})).await;
+    let child = json!({"name": "b"});
+    let denied = [
+        rotate(&bundle, &old, &id, &json!({"grace_seconds": 0})).await,
+        bundle.post("/v1/api-keys", &old, &child).await,
+    ];
+    for answer in denied {
+        assert_eq!((answer.status, answer.code()), (409, "key_rotated"), "{}", answer.text);
+    }
+    assert_eq!((status(&bundle, &old).await, status(&bundle, &new).await), (200, 200));
+    assert_eq!(bundle.get(&format!("/v1/api-keys/{id}"), &old).await.status, 200);
+    assert_eq!(bundle.post("/v1/api-keys", &new, &child).await.status, 201);
+    assert_eq!(rotate(&bundle, &new, &id, &json!({"grace_seconds": 0})).await.status, 201);
+    assert_eq!((status(&bundle, &old).await, status(&bundle, &new).await), (401, 401));
+}
