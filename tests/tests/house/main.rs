@@ -14,8 +14,16 @@ mod names;
 mod problems;
 mod source;
 mod tree;
+mod wirings;
 
 use crate::tree::Tree;
+
+#[test]
+fn every_wiring_sets_all_that_the_layer_reads() {
+    let members = &faregate_layer::member::MEMBERS;
+    assert_clean(wirings::unset(include_str!("../../../template.yaml"), members));
+    assert_clean(wirings::unset(include_str!("../../../infra/http-api.yaml"), members));
+}
 
 #[test]
 fn dependencies_point_down() {
