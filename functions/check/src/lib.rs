@@ -1,4 +1,4 @@
-//! The verify call: `POST /v1/api-keys/verify`, or where the policy has keys, a decision for any backend in any language.
+//! The verify call: `POST /v1/api-keys/verify`, wherever the policy has the keys; a decision for any backend in any language.
 
 mod body;
 mod view;
@@ -36,8 +36,7 @@ impl App {
 
     /// The text of a decision, whatever it is: a refused caller is not the service's mistake.
     async fn route(&self, request: &Request) -> Result<String, Problem> {
-        let keys = self.gate.services().config.policy.management().keys();
-        if input::path(request).strip_prefix(keys) != Some(PATH) {
+        if input::path(request) != PATH {
             return Err(Problem::not_found());
         }
         if request.method() != Method::POST {
@@ -98,6 +97,5 @@ fn invalid_cost(invalid: InvalidCost) -> Problem {
     }
 }
 
-/// Below the collection of keys.
-const PATH: &str = "/verify";
+const PATH: &str = "/v1/api-keys/verify";
 const OPERATION: &str = "POST /v1/api-keys/verify";

@@ -50,6 +50,8 @@ impl Api {
     /// [`ApiError::Clash`] where another path is there already.
     pub fn with_keys_at(mut self, path: &str) -> Result<Self, ApiError> {
         let moved = |old: &str| match old.strip_prefix(Self::KEYS_PATH) {
+            // Services ask there whatever the product calls its keys.
+            Some("/verify") => old.to_owned(),
             Some(rest) if rest.is_empty() || rest.starts_with('/') => format!("{path}{rest}"),
             _ => old.to_owned(),
         };
