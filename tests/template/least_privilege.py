@@ -96,7 +96,7 @@ def main(paths):
                     found.append(f"{path}: the rule about “{rule}” finds nothing in a template that breaks it")
     if found:
         sys.exit("\n".join(found))
-    print(f"no role in {', '.join(paths)} may more than it uses")
+    print(f"no wildcard, no unnamed items and one signer in {', '.join(paths)}")
 
 
 main(sys.argv[1:])
