@@ -18,6 +18,10 @@ use serde::Deserialize;
 
 use crate::config::SecretsLocation;
 
+use looks::Looks;
+
+mod looks;
+
 /// Reads secrets and remembers them; a secret that cannot be read is an error, never an empty one.
 #[derive(Clone)]
 pub struct Secrets(Arc<Inner>);
@@ -25,11 +29,20 @@ pub struct Secrets(Arc<Inner>);
 struct Inner {
     source: Source,
     cache: Mutex<HashMap<SecretName, Cached>>,
+    looks: AllLooks,
 }
 
 enum Source {
     File(std::path::PathBuf),
     Manager { client: Client, prefix: String },
+}
+
+#[derive(Default)]
+struct AllLooks {
+    pepper: Looks,
+    tag: Looks,
+    signing: Looks,
+    seal: Looks,
 }
 
 /// The last good reading, and when the last one was tried.
@@ -48,7 +61,7 @@ impl Secrets {
             SecretsLocation::File(path) => Source::File(path.clone()),
             SecretsLocation::Manager(prefix) => Source::Manager { client: client(aws), prefix: prefix.clone() },
         };
-        Self(Arc::new(Inner { source, cache: Mutex::default() }))
+        Self(Arc::new(Inner { source, cache: Mutex::default(), looks: AllLooks::default() }))
     }
 
     /// A secret, at most [`MAX_AGE_S`] old.
@@ -63,14 +76,18 @@ impl Secrets {
         }
     }
 
-    /// Reads the secret anew unless that was tried in the last [`MIN_REFRESH_S`] seconds: for a credential that fits
-    /// no cached version, because a rotation may just have happened.
+    /// Reads the secret anew, because a credential fits no version that is known and a rotation may just have happened;
+    /// four times one right after the other, and then once every other second.
     ///
     /// # Errors
     /// As [`Secrets::find`].
     pub async fn find_fresh(&self, name: SecretName, now: Timestamp) -> Result<Arc<Versions<MacSecret>>, SecretsError> {
         match self.cached(name) {
-            Some(cached) if cached.read_at.plus_s(MAX_STALE_S) > now => self.find_again(name, cached, now).await,
+            Some(cached) if cached.read_at.plus_s(MAX_STALE_S) > now => {
+                // Seldom wanted, and more than every request's own future should hold.
+                self.0.looks.of(name).take(now, Box::pin(self.look(name, now))).await;
+                Ok(self.cached(name).unwrap_or(cached).secret)
+            }
             _ => self.refresh(name, now).await,
         }
     }
@@ -82,15 +99,18 @@ impl Secrets {
         cached: Cached,
         now: Timestamp,
     ) -> Result<Arc<Versions<MacSecret>>, SecretsError> {
-        if cached.tried_at.plus_s(MIN_REFRESH_S) > now {
-            return Ok(cached.secret);
+        if cached.tried_at.plus_s(MIN_REFRESH_S) <= now {
+            self.look(name, now).await;
         }
-        match self.refresh(name, now).await {
-            Ok(secret) => Ok(secret),
-            Err(error) => {
-                tracing::warn!(secret = name.as_str(), %error, "keeping the last reading of a secret");
-                self.keep(name, Cached { tried_at: now, ..cached.clone() });
-                Ok(cached.secret)
+        Ok(self.cached(name).unwrap_or(cached).secret)
+    }
+
+    /// Tries a new reading; where it fails, the last one stays.
+    async fn look(&self, name: SecretName, now: Timestamp) {
+        if let Err(error) = self.refresh(name, now).await {
+            tracing::warn!(secret = name.as_str(), %error, "keeping the last reading of a secret");
+            if let Some(cached) = self.0.cache.lock().unwrap_or_else(PoisonError::into_inner).get_mut(&name) {
+                cached.tried_at = now;
             }
         }
     }
@@ -113,6 +133,17 @@ impl Secrets {
 
     fn cached(&self, name: SecretName) -> Option<Cached> {
         self.0.cache.lock().unwrap_or_else(PoisonError::into_inner).get(&name).cloned()
+    }
+}
+
+impl AllLooks {
+    fn of(&self, name: SecretName) -> &Looks {
+        match name {
+            SecretName::Pepper => &self.pepper,
+            SecretName::Tag => &self.tag,
+            SecretName::Signing => &self.signing,
+            SecretName::Seal => &self.seal,
+        }
     }
 }
 
@@ -217,7 +248,7 @@ struct VersionTexts {
 pub const MAX_AGE_S: u64 = 300;
 /// Seconds for which the last reading is used while Secrets Manager fails.
 pub const MAX_STALE_S: u64 = 3_600;
-/// The least number of seconds between two readings.
+/// Seconds after which a reading that is due and failed is tried again.
 pub const MIN_REFRESH_S: u64 = 10;
 const ATTEMPT: Duration = Duration::from_millis(700);
 
@@ -266,5 +297,28 @@ mod tests {
         let late = at(MAX_AGE_S + MAX_STALE_S - 1);
         assert_eq!(tag(secrets.find(SecretName::Pepper, late).await.unwrap()), second);
         assert!(secrets.find(SecretName::Pepper, at(MAX_AGE_S + MAX_STALE_S)).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_reading_of_this_very_moment_does_not_decide_and_a_flood_does_not_read_for_ever() {
+        let text = |digit: u32| format!(r#"{{"pepper":{{"current":"{}"}}}}"#, digit.to_string().repeat(64));
+        let (folder, secrets) = secrets_in(&text(0));
+        let path = folder.path().join("secrets.json");
+        let seen = async |digit: u32, now: Timestamp| {
+            std::fs::write(&path, text(digit)).unwrap();
+            secrets.find_fresh(SecretName::Pepper, now).await.unwrap().current.mac(&[b"x"])
+        };
+        let (now, later) = (Timestamp::from_epoch_ms(1_000), Timestamp::from_epoch_ms(1_000 + looks::EVERY_MS));
+        secrets.find(SecretName::Pepper, now).await.unwrap();
+        let mut last = seen(1, now).await;
+        for digit in [2, 3, 4] {
+            let next = seen(digit, now).await;
+            assert_ne!(next, last, "{digit}");
+            last = next;
+        }
+        assert_eq!(seen(5, now).await, last);
+        assert_ne!(seen(5, later).await, last);
+        std::fs::remove_file(&path).unwrap();
+        assert!(secrets.find_fresh(SecretName::Pepper, later).await.is_ok(), "the last reading serves");
     }
 }

@@ -131,7 +131,11 @@ impl Gate {
             };
             let next = match sending.attempt.judge(cell.as_ref()) {
                 Ok(next) => next,
-                Err(Denial::InvalidApiKey) if !sending.has_fresh_pepper => {
+                // No pepper brings a key back that is not there or is over.
+                Err(Denial::InvalidApiKey)
+                    if !sending.has_fresh_pepper
+                        && cell.as_ref().is_some_and(|cell| !cell.is_over(sending.attempt.now)) =>
+                {
                     sending.has_fresh_pepper = true;
                     match self.reproved(claim, sending.attempt.now).await? {
                         Some(proof) => {

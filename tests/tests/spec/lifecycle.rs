@@ -274,6 +274,36 @@ async fn an_instance_that_missed_a_rotation_learns_of_it_at_the_gate() {
 }
 
 #[tokio::test]
+async fn a_reading_of_a_moment_ago_refuses_no_key_of_a_new_pepper_or_tag() {
+    let bundle = Bundle::new().await;
+    let (session, _, moved) = bundle.key_of_newcomer(json!({"name": "moved"})).await;
+    let instances = [bundle.clone(), bundle.restarted()];
+    let Caller::Key(known) = &moved else { panic!("a key") };
+    let junk = Caller::Key(format!("{}{}", &known[..62], if known.ends_with('A') { "B" } else { "A" }));
+    for instance in &instances {
+        assert_eq!(instance.knock(&moved, "GET", "/demo/free").await.status, 200);
+        assert_eq!(instance.knock(&junk, "GET", "/demo/free").await.code, "invalid_api_key");
+    }
+    let file = bundle.secrets_file();
+    let rotate = |name: &str, current: &str, previous: Value| {
+        let mut secrets: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
+        secrets[name] = json!({"current": current.repeat(64), "previous": previous});
+        std::fs::write(&file, secrets.to_string()).unwrap();
+    };
+    rotate("pepper", "e", json!("a".repeat(64)));
+    rotate("tag", "f", json!("b".repeat(64)));
+    let rotated = bundle.restarted();
+    let (_, new) = rotated.key(&session, json!({"name": "new"})).await;
+    assert_eq!(rotated.knock(&moved, "GET", "/demo/free").await.status, 200);
+    // It has moved: the pepper of before would not prove it.
+    rotate("pepper", "e", Value::Null);
+    for key in [&moved, &new] {
+        assert_eq!(bundle.knock(key, "GET", "/demo/free").await.status, 200);
+    }
+    assert_eq!(instances[1].delete("/v1/api-keys/self", &new).await.status, 204);
+}
+
+#[tokio::test]
 async fn a_key_of_the_right_form_whose_hash_is_not_the_stored_one_is_refused() {
     let bundle = Bundle::new().await;
     let (_, _, key) = bundle.key_of_newcomer(json!({"name": "a"})).await;
