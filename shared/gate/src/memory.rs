@@ -120,7 +120,8 @@ impl Memory {
 
 impl Seen {
     /// What the table would say, if the cell still looks as it did: of credentials that are not known and of limits that
-    /// are used up. What an owner may be about to change, a scope, an origin, a frozen key, is asked each time.
+    /// are used up. What an owner may be about to change, a scope, an origin, a frozen or an expired key, is asked each
+    /// time.
     fn denial(&self, attempt: &Attempt) -> Option<Denial> {
         let last = self.last.as_ref()?;
         let is_frozen = self.cell.as_ref().is_some_and(|cell| cell.status == Status::Frozen);
@@ -128,10 +129,16 @@ impl Seen {
             // A login may have been added since; one that was refused has ended for good.
             Err(Denial::InvalidToken) => (attempt.proof == last.proof).then_some(Denial::InvalidToken),
             Err(denial @ Denial::InsufficientCredits { .. }) => Some(denial).filter(|_| !is_frozen),
-            // A secret that the state does not know may be one that a rotation has brought since.
             Err(Denial::InvalidApiKey) => {
-                let is_over = self.cell.as_ref().is_none_or(|cell| cell.is_over(attempt.now));
-                (is_over || attempt.proof == last.proof).then_some(Denial::InvalidApiKey)
+                let is_final = match &self.cell {
+                    Some(cell) if cell.status == Status::Revoked => true,
+                    // Its owner may put the end off.
+                    Some(cell) if cell.is_over(attempt.now) => false,
+                    // A secret that the state does not know may be one that a rotation has brought since.
+                    Some(_) => attempt.proof == last.proof,
+                    None => true,
+                };
+                is_final.then_some(Denial::InvalidApiKey)
             }
             Ok(Next::Fund { exhausted: Some(denial), .. }) => Some(denial),
             Err(denial) => Some(denial).filter(|denial| denial.exhausted().is_some()),

@@ -86,3 +86,18 @@ async fn what_an_owner_may_just_have_changed_is_asked_each_time() {
         assert_eq!(bundle.knock(&key, "GET", "/demo/free").await.status, 200);
     }
 }
+
+#[tokio::test]
+async fn an_expired_key_whose_end_is_put_off_works_at_the_next_request() {
+    let bundle = Bundle::new().await;
+    let (session, id, key) = bundle.key_of_newcomer(json!({"name": "a"})).await;
+    let page = format!("/v1/api-keys/{id}");
+    let change = json!({"expires_at": bundle.clock.now().plus_s(5).to_string()});
+    assert_eq!(bundle.patch(&page, &session.caller(), &change).await.status, 200);
+    bundle.clock.advance_ms(5_000);
+    for _ in 0..20 {
+        assert_eq!(bundle.knock(&key, "GET", "/demo/free").await.code, "invalid_api_key");
+    }
+    assert_eq!(bundle.patch(&page, &session.caller(), &json!({"expires_at": null})).await.status, 200);
+    assert_eq!(bundle.knock(&key, "GET", "/demo/free").await.status, 200);
+}
