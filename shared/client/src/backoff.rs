@@ -33,6 +33,10 @@ impl Backoff {
                 retry_after.unwrap_or(Duration::ZERO)
             }
             CallError::Refused { status: StatusCode::TOO_MANY_REQUESTS, retry_after, .. } => (*retry_after)?,
+            // The attempt before is still under way, or its process has died: the same key finds out which.
+            CallError::Refused { status: StatusCode::CONFLICT, code, retry_after } if code == IN_FLIGHT => {
+                (*retry_after)?
+            }
             CallError::Refused { .. } | CallError::Malformed(_) | CallError::Entropy => return None,
         };
         let bound = self.first_bound.saturating_mul(1 << (failures - 1));
@@ -48,6 +52,7 @@ impl Default for Backoff {
 }
 
 const ATTEMPTS: u32 = 3;
+const IN_FLIGHT: &str = "request_in_flight";
 
 #[cfg(test)]
 mod tests {
@@ -56,8 +61,12 @@ mod tests {
     const SHORT: Backoff = Backoff { first_bound: Duration::from_millis(200), longest_wait: Duration::from_secs(5) };
 
     fn refused(status: u16, retry_after_s: Option<u64>) -> CallError {
+        coded(status, "", retry_after_s)
+    }
+
+    fn coded(status: u16, code: &str, retry_after_s: Option<u64>) -> CallError {
         let status = StatusCode::from_u16(status).unwrap();
-        CallError::Refused { status, code: String::new(), retry_after: retry_after_s.map(Duration::from_secs) }
+        CallError::Refused { status, code: code.to_owned(), retry_after: retry_after_s.map(Duration::from_secs) }
     }
 
     fn milliseconds(failures: u32, error: &CallError, random: u64) -> Option<u128> {
@@ -85,6 +94,18 @@ mod tests {
         }
         assert_eq!(SHORT.pause(1, &refused(429, None), 0), None, "nobody said when");
         assert_eq!(SHORT.pause(1, &CallError::Malformed("no json".into()), 0), None);
+    }
+
+    #[test]
+    fn what_is_still_under_way_is_waited_for() {
+        let in_flight = |seconds| coded(409, IN_FLIGHT, seconds);
+        assert_eq!(milliseconds(1, &in_flight(Some(4)), 7), Some(4_007));
+        assert_eq!(milliseconds(2, &in_flight(Some(5)), 0), Some(5_000));
+        assert_eq!(milliseconds(3, &in_flight(Some(1)), 0), None);
+        assert_eq!(milliseconds(1, &in_flight(Some(6)), 0), None);
+        assert_eq!(milliseconds(1, &in_flight(None), 0), None, "nobody said when");
+        assert_eq!(milliseconds(1, &coded(409, "already_settled", Some(1)), 0), None);
+        assert_eq!(milliseconds(1, &coded(422, IN_FLIGHT, Some(1)), 0), None);
     }
 
     #[test]

@@ -7,9 +7,10 @@
 //! ```
 //!
 //! A call takes up to 3 attempts of 3 seconds. It is made again when the network failed, when the gate answered 5xx, and
-//! when it answered 429 and said for how long to wait: after a random pause whose bound doubles, or after `Retry-After`
-//! where that is not too long. Whatever else the gate answers is final. All attempts of a call carry one
-//! `Idempotency-Key`, so that it is counted and charged once whichever of them arrive.
+//! when it answered 429, or 409 `request_in_flight`, and said for how long to wait: after a random pause whose bound doubles,
+//! or after `Retry-After` where that is not too long. The 409 says that an attempt before is still under way, or that its
+//! process has died: it is the one 4xx beside 429 that is not final. All attempts of a call carry one `Idempotency-Key`, so
+//! that it is counted and charged once whichever of them arrive.
 //!
 //! ```no_run
 //! use faregate_client::{Call, Client, ServiceKey, Settlement, Verdict};

@@ -92,8 +92,10 @@ pub enum Progress<'p> {
 }
 
 impl Passage {
-    /// For how long whoever begins an attempt is left alone with it, in seconds; longer than a function may run.
-    pub const ALONE_S: u64 = 10;
+    /// For how long whoever begins an attempt is left alone with it, in seconds: a function may run for 3, so nobody who
+    /// is still at it is disturbed; and no longer, so that a client learns within its attempts what became of a call
+    /// whose process has died. One that is disturbed all the same loses its lane, and no charge is made twice.
+    pub const ALONE_S: u64 = 4;
     /// For how long after its beginning a broken attempt can be told from its cell, in seconds. A slot stays for
     /// [`IdempotencyKey::LIFETIME_S`] at least; the rest is for clocks that differ.
     pub const RESUMABLE_S: u64 = 300;

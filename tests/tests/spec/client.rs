@@ -1,10 +1,17 @@
 //! A backend that asks by itself, through the client, against the whole running program.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use faregate::{Options, Running, Wallet, start};
 use faregate_client::{Backoff, Call, CallError, Client, ServiceKey, Verdict};
-use faregate_tests::{Fault, Link};
+use faregate_tests::{Bundle, Caller, Fault, Link};
+use lambda_http::{
+    http::{Request, Response},
+    service_fn,
+};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
@@ -107,6 +114,49 @@ async fn whatever_the_network_loses_a_call_is_charged_once() {
     assert!(matches!(bench.client.verify(&call).await, Err(CallError::Unreachable(_))));
     assert_eq!(bench.spent(&key).await.0, json!(0.06));
     bench.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backend_learns_of_the_charge_of_a_process_that_died() {
+    let (bundle, Caller::Key(service)) = Bundle::with_service().await else { panic!("a service key") };
+    let (_, _, key) = bundle.key_of_newcomer(json!({"name": "a"})).await;
+    assert_eq!(bundle.knock(&key, "POST", "/demo/paid").await.status, 200);
+    let Caller::Key(text) = &key else { panic!("a key") };
+    let statuses = Arc::new(Mutex::new(Vec::new()));
+    let (before, told) = (bundle.clone(), Arc::clone(&statuses));
+    let gate = service_fn(move |request: Request<String>| {
+        let (bundle, told) = (before.clone(), Arc::clone(&told));
+        async move {
+            let is_first = told.lock().unwrap().is_empty();
+            if is_first {
+                // The charge is made, and from then on nothing of the process arrives any more.
+                bundle.link.play([Fault::None, Fault::None, Fault::LoseAnswer]);
+                bundle.link.keep_playing(Some(Fault::LoseRequest));
+            }
+            let headers: Vec<_> =
+                request.headers().iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap())).collect();
+            let answer = bundle.send_with("POST", request.uri().path(), &headers, Some(request.body())).await;
+            told.lock().unwrap().push(answer.status);
+            bundle.link.clear_faults();
+            // The first attempt is given up after three seconds, and the second told to wait for the fourth.
+            bundle.clock.advance_ms(if is_first { 3_000 } else { 1_000 });
+            if is_first {
+                return Err(std::io::Error::other("reset by peer"));
+            }
+            let mut response = Response::builder().status(answer.status);
+            for (name, value) in &answer.headers {
+                response = response.header(name, value);
+            }
+            Ok(response.body(answer.text).unwrap())
+        }
+    });
+    let client = Client::with_client("https://gate.example", ServiceKey::new(&service).unwrap(), gate).unwrap();
+    let verdict = client.verify(&Call::new(text, "POST", "/demo/paid")).await;
+    let Ok(Verdict::Allowed(allowed)) = verdict else { panic!("{verdict:?} {statuses:?}") };
+    assert!(allowed.charge.as_str().starts_with("chg_k"), "{:?}", allowed.charge);
+    assert_eq!(*statuses.lock().unwrap(), [503, 409, 200]);
+    let cell = bundle.cell(&key).await;
+    assert_eq!((cell.counters.requests, cell.purse.spent().micro_usd()), (2, 20_000));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

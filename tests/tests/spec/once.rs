@@ -62,7 +62,7 @@ impl Backend {
             }
             assert_eq!(answer.code(), "request_in_flight");
             let seconds: u64 = answer.headers["retry-after"].parse().unwrap();
-            assert!((1..=10).contains(&seconds), "{seconds}");
+            assert!((1..=4).contains(&seconds), "{seconds}");
             self.bundle.clock.advance_ms(seconds * 1_000);
         }
         panic!("nobody finds out what became of it")
