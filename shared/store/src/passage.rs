@@ -36,7 +36,8 @@ impl Store {
         passage: &Passage,
         now: Timestamp,
     ) -> Result<PassageOutcome, StoreError> {
-        let own = |found: &Passage| found.stage == passage.stage;
+        // Two questions may be answered in the same words.
+        let own = |found: &Passage| (found.fingerprint, &found.stage) == (passage.fingerprint, &passage.stage);
         self.pass(&insertion(name, passage, now), own).await
     }
 

@@ -106,6 +106,10 @@ async fn another_question_under_the_key_is_refused_and_counts_nothing() {
         let answer = backend.ask("one", &question).await;
         assert_eq!((answer.status, answer.code()), (422, "idempotency_key_reused"), "{question}");
     }
+    // Refused in the same words, and still another question.
+    assert_eq!(backend.ask("two", &backend.question("/nowhere")).await.status, 200);
+    let answer = backend.ask("two", &backend.question("/elsewhere")).await;
+    assert_eq!((answer.status, answer.code()), (422, "idempotency_key_reused"), "{}", answer.text);
     for key in ["", "a b", &"a".repeat(256)] {
         let answer = backend.ask(key, &backend.question(PAID)).await;
         assert_eq!((answer.status, answer.body["field"].as_str()), (400, Some("Idempotency-Key")));
