@@ -84,7 +84,8 @@ impl Secrets {
     pub async fn find_fresh(&self, name: SecretName, now: Timestamp) -> Result<Arc<Versions<MacSecret>>, SecretsError> {
         match self.cached(name) {
             Some(cached) if cached.read_at.plus_s(MAX_STALE_S) > now => {
-                self.0.looks.of(name).take(now, self.look(name, now)).await;
+                // Seldom wanted, and more than every request's own future should hold.
+                self.0.looks.of(name).take(now, Box::pin(self.look(name, now))).await;
                 Ok(self.cached(name).unwrap_or(cached).secret)
             }
             _ => self.refresh(name, now).await,
