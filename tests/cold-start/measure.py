@@ -26,7 +26,7 @@ ASKED = {
     "authorizer": ("authorizer.json", '"Effect":"Allow"'),
     "nonce": ("nonce.json", '"statusCode":200'),
     "verify": ("verify.json", '"statusCode":200'),
-    "keys": ("keys.json", '"statusCode":403'),
+    "keys": ("keys.json", '"statusCode":200'),
     "charges": ("charges.json", '"statusCode":403'),
     "billing": ("billing.json", '"statusCode":200'),
     "check": ("check.json", '"statusCode":403'),
@@ -64,9 +64,14 @@ class Gate:
         port = free_port()
         self.dynamodb = "http://127.0.0.1:%d" % port
         self.log = open(os.path.join(folder, "gate.log"), "w+")
+        # The demo key must not run into a limit while it is measured.
+        policy = (EVENTS.parents[1] / "infra/policies/default.yaml").read_text()
+        policy = re.sub(r"per_minute: 1\d+, per_day: 1\d+,", "per_minute: 1000000, per_day: 1000000000,", policy)
+        file = pathlib.Path(folder, "policy.yaml")
+        file.write_text(policy)
         self.process = subprocess.Popen(
             [program, "--listen", "127.0.0.1:0", "--data", os.path.join(folder, "data"),
-             "--dynamodb", "127.0.0.1:%d" % port],
+             "--dynamodb", "127.0.0.1:%d" % port, "--policy", str(file)],
             stdout=self.log, stderr=subprocess.STDOUT,
         )
 
@@ -95,6 +100,7 @@ class Gate:
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "256",
             "AWS_LAMBDA_FUNCTION_VERSION": "1",
             "AWS_REGION": "us-east-1",
+            "AWS_DEFAULT_REGION": "us-east-1",
             "AWS_ACCESS_KEY_ID": "local",
             "AWS_SECRET_ACCESS_KEY": "local",
             "AWS_ENDPOINT_URL_DYNAMODB": self.dynamodb,
@@ -119,7 +125,8 @@ def measure(name, command, gate, options):
                 sys.exit(f"{name} does not start: {api.failed or process.stderr.read1(4096)}")
             took = [api.polled_at - began]
             for number in range(1 + (options.warm if run == options.runs else 20)):
-                is_success, body, seconds = api.invoke(event)
+                # A network may ask for so many nonces and no more.
+                is_success, body, seconds = api.invoke(event.replace(b"203.0.113.7", b"10.0.%d.%d" % (run, number % 250)))
                 if not is_success or proof not in body.decode().replace('": ', '":'):
                     sys.exit(f"{name} answers {body[:400]}")
                 took.append(seconds)
