@@ -32,7 +32,6 @@ impl App {
     pub(crate) async fn create(&self, request: &Request) -> Result<Response<Body>, Refusal> {
         let now = self.services().clock.now();
         let caller = self.authenticate(request).await?;
-        require_current_secret(&caller)?;
         let ticket = Ticket::of(request, &caller.id, OPERATION)?;
         for _ in 0..MAX_ATTEMPTS {
             if let Some(ticket) = &ticket
@@ -40,6 +39,7 @@ impl App {
             {
                 return answer(201, first);
             }
+            require_current_secret(&caller)?;
             let draft = self.draft(&caller, input::json(request)?, now).await?;
             if let Some(answer) = self.insert(&caller, &draft, ticket.as_ref(), now).await? {
                 return Ok(answer);

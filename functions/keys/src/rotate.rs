@@ -24,7 +24,6 @@ impl App {
     pub(crate) async fn rotate(&self, request: &Request, id: &str) -> Result<Response<Body>, Refusal> {
         let now = self.services().clock.now();
         let caller = self.authenticate(request).await?;
-        require_current_secret(&caller)?;
         let ticket = Ticket::of(request, &caller.id, &format!("POST /v1/api-keys/{id}/rotate"))?;
         for _ in 0..MAX_ATTEMPTS {
             if let Some(ticket) = &ticket
@@ -32,6 +31,7 @@ impl App {
             {
                 return answer(201, first);
             }
+            require_current_secret(&caller)?;
             let grace = field::grace(&body(request)?, now)?;
             let (description, cell) = self.find(&caller, id).await?;
             self.permit_secret(&caller, &description, &cell)?;
