@@ -67,8 +67,8 @@ fuzz-smoke seconds="20":
 
 # One fuzz target until it finds something: `just fuzz key`.
 fuzz target:
-    mkdir -p fuzz/work/{{ target }} fuzz/artifacts
-    cd fuzz && cargo run --release --bin {{ target }} -- -artifact_prefix=artifacts/ work/{{ target }} corpus/{{ target }}
+    mkdir -p fuzz/scratch/{{ target }} fuzz/artifacts
+    cd fuzz && cargo run --release --bin {{ target }} -- -artifact_prefix=artifacts/ scratch/{{ target }} corpus/{{ target }}
 
 # DynamoDB calls, write units and CPU per decision.
 bench:
