@@ -73,9 +73,12 @@ impl Services {
     /// # Errors
     /// [`StartError::Layout`] where the table was written by another version of this code.
     pub async fn claim_layout(&self) -> Result<(), StartError> {
-        if self.store.find_layout().await? == Layout::Unwritten {
-            self.store.claim_layout().await?;
+        let found = self.store.find_layout().await?;
+        if found != Layout::Unwritten {
+            return known(found);
         }
+        self.store.claim_layout().await?;
+        // Another version may have been faster.
         known(self.store.find_layout().await?)
     }
 
