@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use faregate_domain::policy::{Dialect, InvalidCost, MAX_CALL_COST};
 use faregate_edge::{input, problem::Problem};
-use faregate_gate::{Call, Decision, Gate, GateError, Once, Services, refusal, replay, replay::Ticket};
+use faregate_gate::{Call, Decision, Gate, GateError, Once, Services, management, refusal, replay, replay::Ticket};
 use lambda_http::{Body, Request, Response, http::Method};
 
 use crate::{body::VerifyBody, view::answer};
@@ -28,10 +28,10 @@ impl App {
     /// Answers one request; every failure is a problem document.
     pub async fn handle(&self, request: Request) -> Response<Body> {
         let answered = match self.route(&request).await {
-            Ok(text) => success(text),
-            Err(problem) => Err(problem),
+            Ok(text) => management::answer(200, text),
+            Err(problem) => Err(problem.into()),
         };
-        answered.unwrap_or_else(|problem| problem.response(&input::request_id(&request), self.dialect()))
+        management::respond(&request, answered, self.dialect())
     }
 
     /// The text of a decision, whatever it is: a refused caller is not the service's mistake.
@@ -77,11 +77,6 @@ impl App {
     fn dialect(&self) -> &Dialect {
         self.gate.services().config.policy.dialect()
     }
-}
-
-fn success(text: String) -> Result<Response<Body>, Problem> {
-    let response = Response::builder().header("content-type", "application/json").header("cache-control", "no-store");
-    response.body(Body::Text(text)).map_err(|_| Problem::unavailable())
 }
 
 fn unavailable(request_id: &str, error: &GateError) -> Problem {
