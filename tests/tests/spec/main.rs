@@ -41,3 +41,4 @@ mod settle;
 mod sharing;
 mod standards;
 mod verify;
+mod wiring;
