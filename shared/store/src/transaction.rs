@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::{
     types::{CancellationReason, ConditionCheck, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update},
 };
 
-use crate::{Store, StoreError, client::Item, expression::Write};
+use crate::{Store, StoreError, cell::require_known, client::Item, expression::Write};
 
 /// What a transaction met.
 #[derive(Debug)]
@@ -49,6 +49,7 @@ impl Store {
                     let reasons = cancelled.cancellation_reasons();
                     let has = |code: &str| reasons.iter().any(|reason| reason.code() == Some(code));
                     if has(CONDITION_FAILED) {
+                        reasons.iter().filter_map(CancellationReason::item).try_for_each(require_known)?;
                         return Ok(Transacted::Refused(Refusal(reasons.to_vec())));
                     }
                     if !PASSING.iter().any(|code| has(code)) {
