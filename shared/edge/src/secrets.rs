@@ -183,13 +183,12 @@ pub enum SecretsError {
     #[error("secrets file: {0}")]
     File(String),
     /// Secrets Manager did not give the secret.
-    #[error("secret {id} could not be read: {}", said(source))]
+    #[error("secret {id} could not be read: {code}")]
     Manager {
         /// Which one, by its whole name.
         id: String,
-        /// What the SDK says.
-        #[source]
-        source: Box<SdkError<GetSecretValueError>>,
+        /// The error's code, or what kind of silence it is. What the SDK holds beside that may be the whole answer.
+        code: String,
     },
     /// The secret has no text.
     #[error("secret {0} is not 64 hexadecimal digits or more")]
@@ -213,7 +212,7 @@ fn read_file(path: &std::path::Path, name: SecretName) -> Result<VersionTexts, S
 async fn read_manager(client: &Client, prefix: &str, name: SecretName) -> Result<VersionTexts, SecretsError> {
     let id = format!("{prefix}/{}", name.as_str());
     let read = |stage: &'static str| client.get_secret_value().secret_id(&id).version_stage(stage).send();
-    let failed = |source| SecretsError::Manager { id: id.clone(), source: Box::new(source) };
+    let failed = |error| SecretsError::Manager { id: id.clone(), code: code(&error).to_owned() };
     let text = |output: aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueOutput| {
         output.secret_string.map(SecretString::from).ok_or(SecretsError::Malformed(name.as_str()))
     };
@@ -230,8 +229,7 @@ async fn read_manager(client: &Client, prefix: &str, name: SecretName) -> Result
     Ok(VersionTexts { current, previous, rotated_at: None })
 }
 
-/// The error's code, or what kind of silence it is; nothing of the request or the answer.
-fn said(error: &SdkError<GetSecretValueError>) -> &str {
+fn code(error: &SdkError<GetSecretValueError>) -> &str {
     match error {
         SdkError::ServiceError(service) => service.err().code().unwrap_or("unknown"),
         SdkError::TimeoutError(_) => "timeout",
