@@ -60,12 +60,6 @@ impl Counts {
         chosen.into_iter().map(|place| (place.clone(), self.take_out(&place))).collect()
     }
 
-    /// Whether nothing is counted.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.places.is_empty()
-    }
-
     /// Refusals that are counted here.
     #[must_use]
     pub fn total(&self) -> u64 {

@@ -34,8 +34,7 @@ struct Gathered {
     /// On their way: sent again as they are until the table says that it has them.
     entries: Vec<Entry>,
     last_seq: u64,
-    /// When somebody last began to write.
-    written_at: Timestamp,
+    pace: Pace,
     /// Whether that has failed, and the log knows.
     is_failing: bool,
 }
@@ -46,7 +45,7 @@ impl Default for RefusedCalls {
             counts: Counts::default(),
             entries: Vec::new(),
             last_seq: 0,
-            written_at: Timestamp::from_epoch_ms(0),
+            pace: Pace::default(),
             is_failing: false,
         };
         let writer = base62::random(NAME_CHARS, &mut entropy::fill);
@@ -65,10 +64,10 @@ impl RefusedCalls {
 
     /// Writes down everything that waits; what the table does not take stays.
     pub async fn write_down(&self, store: &Store, now: Timestamp) {
-        let _turn = self.0.writing.lock().await;
+        let _writing = self.0.writing.lock().await;
         for _ in 0..MAX_FLUSHES {
             self.lock().begin(&self.0.writer, now);
-            if self.waiting() == 0 || !self.send(store).await {
+            if self.waiting() == 0 || !self.send(store, now).await {
                 return;
             }
         }
@@ -78,24 +77,21 @@ impl RefusedCalls {
         self.lock().counts.note(place, reason);
     }
 
-    /// Writes down the most of what waits, where nobody has for a while and nobody is at it.
+    /// Writes down the most of what waits, where there is a turn for it and nobody is at it.
     async fn write_down_when_due(&self, store: &Store, now: Timestamp) {
-        if !self.lock().is_due(now) {
-            return;
-        }
-        let Ok(_turn) = self.0.writing.try_lock() else { return };
+        let Ok(_writing) = self.0.writing.try_lock() else { return };
         {
             let mut gathered = self.lock();
-            if !gathered.is_due(now) {
+            if !gathered.pace.take(now) {
                 return;
             }
             gathered.begin(&self.0.writer, now);
         }
-        self.send(store).await;
+        self.send(store, now).await;
     }
 
     /// Sends what is on its way, each entry in a try or two and all within the time of one; whether the table took it all.
-    async fn send(&self, store: &Store) -> bool {
+    async fn send(&self, store: &Store, now: Timestamp) -> bool {
         let entries = self.lock().entries.clone();
         let sending = async {
             let mut failed = None;
@@ -108,6 +104,9 @@ impl RefusedCalls {
         let sent = tokio::time::timeout(store.attempt_patience(), sending).await.unwrap_or(Err(timeout));
         let mut gathered = self.lock();
         let was_failing = std::mem::replace(&mut gathered.is_failing, sent.is_err());
+        if sent.is_err() {
+            gathered.pace.pause(now);
+        }
         drop(gathered);
         match sent {
             Ok(()) => true,
@@ -149,14 +148,8 @@ impl RefusedCalls {
 }
 
 impl Gathered {
-    fn is_due(&self, now: Timestamp) -> bool {
-        let has_waited = now.epoch_ms() >= self.written_at.epoch_ms().saturating_add(PAUSE_MS);
-        has_waited || now < self.written_at
-    }
-
     /// Puts what is to be sent next beside what was not confirmed yet.
     fn begin(&mut self, writer: &str, now: Timestamp) {
-        self.written_at = now;
         let free = MAX_ENTRIES.saturating_sub(self.entries.len());
         let entries = &self.entries;
         let taken = self.counts.take(free, |sheet| entries.iter().any(|entry| entry.place.sheet == *sheet));
@@ -177,6 +170,32 @@ impl Gathered {
         for other in self.entries.iter_mut().filter(|other| other.place.sheet == entry.place.sheet) {
             other.clone_from(entry);
         }
+    }
+}
+
+/// When somebody may write: a few times at once, so that a few refusals are seen at once, and then every now and then.
+#[derive(Debug, Default)]
+struct Pace {
+    /// Until when the turns that were taken last, one after another.
+    taken_until_ms: u64,
+}
+
+impl Pace {
+    fn take(&mut self, now: Timestamp) -> bool {
+        let now_ms = now.epoch_ms();
+        let ahead_ms = self.taken_until_ms.saturating_sub(now_ms);
+        // More than all of them is a clock that was set back.
+        let taken_ms = if ahead_ms > MAX_TURNS * TURN_MS { 0 } else { ahead_ms };
+        let is_free = taken_ms <= (MAX_TURNS - 1) * TURN_MS;
+        if is_free {
+            self.taken_until_ms = now_ms + taken_ms + TURN_MS;
+        }
+        is_free
+    }
+
+    /// Leaves no turn but the one after the next pause: the table needs one.
+    fn pause(&mut self, now: Timestamp) {
+        self.taken_until_ms = now.epoch_ms() + MAX_TURNS * TURN_MS;
     }
 }
 
@@ -215,8 +234,10 @@ async fn sweep(store: &Store, day: &RefusedDay) {
     }
 }
 
-/// How long a process gathers before somebody who is refused writes it down.
-const PAUSE_MS: u64 = 10_000;
+/// One turn comes in so many milliseconds.
+const TURN_MS: u64 = 10_000;
+/// A handful.
+const MAX_TURNS: u64 = 8;
 /// Writes at a time.
 const MAX_ENTRIES: usize = 8;
 /// Each needs another: the hour is not there, is begun by somebody else, has no room.
@@ -225,3 +246,39 @@ const MAX_TRIES: u32 = 4;
 const MAX_FLUSHES: u32 = 1_000;
 /// 8 base62 characters: 47 random bits among the processes of an hour.
 const NAME_CHARS: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(milliseconds: u64) -> Timestamp {
+        Timestamp::from_epoch_ms(1_792_540_800_000 + milliseconds)
+    }
+
+    fn taken(pace: &mut Pace, now: Timestamp) -> usize {
+        (0..100).filter(|_| pace.take(now)).count()
+    }
+
+    #[test]
+    fn there_are_a_few_turns_at_once_and_then_one_in_ten_seconds() {
+        let mut pace = Pace::default();
+        for (milliseconds, count) in [(0, 8), (9_999, 0), (10_000, 1), (35_000, 2), (40_000, 1), (1_000_000, 8)] {
+            assert_eq!(taken(&mut pace, at(milliseconds)), count, "{milliseconds}");
+        }
+    }
+
+    #[test]
+    fn after_a_failure_the_table_has_a_pause() {
+        let mut pace = Pace::default();
+        assert!(pace.take(at(0)));
+        pace.pause(at(0));
+        assert_eq!((taken(&mut pace, at(9_999)), taken(&mut pace, at(10_000))), (0, 1));
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_stops_nothing() {
+        let mut pace = Pace::default();
+        assert_eq!(taken(&mut pace, at(1_000_000)), 8);
+        assert_eq!(taken(&mut pace, at(0)), 8);
+    }
+}

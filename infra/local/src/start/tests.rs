@@ -115,16 +115,16 @@ async fn a_port_that_is_taken_is_named() {
 async fn refused_calls_that_wait_are_written_down_when_the_bundle_stops() {
     let folder = tempfile::tempdir().unwrap();
     let running = start(kept_in(&folder)).await.unwrap();
-    for _ in 0..5 {
+    for _ in 0..20 {
         assert_eq!(ask(Request::get(format!("{}/demo/free", running.url))).await.0, 401);
     }
-    assert_eq!(running.services.refused.waiting(), 4, "the first is written down at once");
+    assert!(running.services.refused.waiting() > 0, "the first few are written down at once");
     running.stop().await;
 
     let running = start(kept_in(&folder)).await.unwrap();
     let days = (Day(0), Day(1_000_000));
     let found = running.services.store.find_refused_days(None, days, None, 10).await.unwrap();
     let counted: u64 = found.iter().flat_map(|day| day.hours.values()).flat_map(|hour| hour.values()).sum();
-    assert_eq!(counted, 5);
+    assert_eq!(counted, 20);
     running.stop().await;
 }
