@@ -137,7 +137,7 @@ impl RefusedCalls {
                 }
                 Next::Send(next) => form = next,
             }
-            self.lock().changed(&entry);
+            self.lock().used(entry.seq);
         }
         Err(StoreError::Unanswered { operation: "update", reason: "the sheet changed under every try" })
     }
@@ -160,16 +160,12 @@ impl Gathered {
     }
 
     fn arrived(&mut self, entry: &Entry) {
-        self.last_seq = self.last_seq.max(entry.seq);
         self.entries.retain(|other| other.place.sheet != entry.place.sheet);
     }
 
-    /// An entry is sent again as it was sent last, or a copy that is still on its way could be added beside it.
-    fn changed(&mut self, entry: &Entry) {
-        self.last_seq = self.last_seq.max(entry.seq);
-        for other in self.entries.iter_mut().filter(|other| other.place.sheet == entry.place.sheet) {
-            other.clone_from(entry);
-        }
+    /// A later entry with a lower number would be taken for one that stands there.
+    fn used(&mut self, seq: u64) {
+        self.last_seq = self.last_seq.max(seq);
     }
 }
 

@@ -163,16 +163,36 @@ async fn a_refusal_that_is_repeated_under_its_idempotency_key_counts_once() {
     let (bundle, service) = Bundle::with_service().await;
     let session = bundle.newcomer().await;
     let (id, key) = bundle.key(&session, json!({"name": "a", "scopes": "demo:read"})).await;
-    let (Caller::Key(text), Caller::Key(service)) = (&key, &service) else { panic!("keys") };
-    let question = json!({"key": text, "method": "POST", "path": "/demo/paid"}).to_string();
-    for name in ["one", "one", "one", "two"] {
+    let (limited_id, limited) = bundle.key(&session, json!({"name": "b", "limits": {"per_minute": 1}})).await;
+    assert_eq!(bundle.knock(&limited, "GET", "/demo/free").await.status, 200);
+    let (Caller::Key(text), Caller::Key(service), Caller::Key(limited)) = (&key, &service, &limited) else {
+        panic!("keys")
+    };
+    let ask = async |key: &str, path: &str, name: &str| {
+        let question = json!({"key": key, "method": if path == "/demo/paid" { "POST" } else { "GET" }, "path": path});
         let headers =
             [("x-api-key", service.as_str()), ("content-type", "application/json"), ("idempotency-key", name)];
-        let answer = bundle.send_with("POST", "/v1/api-keys/verify", &headers, Some(&question)).await;
+        let answer = bundle.send_with("POST", "/v1/api-keys/verify", &headers, Some(&question.to_string())).await;
         assert_eq!(answer.body["data"]["allowed"], false, "{}", answer.text);
+    };
+    for name in ["one", "one", "one", "two"] {
+        ask(text, "/demo/paid", name).await;
     }
+    // The same out of memory, which the second time would word it another way.
+    bundle.clock.advance_ms(500);
+    for name in ["1", "2", "3", "4", "5", "6"] {
+        ask(limited, "/demo/free", name).await;
+    }
+    bundle.clock.advance_ms(800);
+    let before = bundle.link.requests();
+    ask(limited, "/demo/free", "6").await;
+    assert_eq!(bundle.link.requests() - before, 2, "the service and the record, and not the key");
     bundle.services.write_down_refused().await;
-    assert_eq!(written(&bundle, &session).await, [(format!("{id} POST /demo/paid|insufficient_scope"), 2)].into());
+    let wanted = [
+        (format!("{id} POST /demo/paid|insufficient_scope"), 2),
+        (format!("{limited_id} GET /demo/free|rate_limited"), 6),
+    ];
+    assert_eq!(written(&bundle, &session).await, wanted.into());
 }
 
 #[tokio::test]
@@ -276,6 +296,26 @@ async fn several_instances_add_up_whatever_their_clocks_say() {
         assert_eq!(instance.services.refused.waiting(), 0);
     }
     assert_eq!(unknown(&bundle).await, 5 * 21);
+}
+
+#[tokio::test]
+async fn a_clock_that_is_behind_and_an_answer_that_is_lost_lose_no_count() {
+    let ahead = Bundle::new().await;
+    let behind = ahead.restarted();
+    let now = ahead.clock.now();
+    ahead.clock.set(now.plus_s(300));
+    knock_at_nothing(&ahead, 1).await;
+    ahead.clock.set(now);
+    // The sheet names its number, is written to under it, and nobody hears of that.
+    behind.link.play([Fault::None, Fault::LoseAnswer]);
+    knock_at_nothing(&behind, 1).await;
+    assert_eq!(behind.services.refused.waiting(), 1);
+    for _ in 0..3 {
+        behind.clock.advance_ms(10_000);
+        knock_at_nothing(&behind, 1).await;
+    }
+    behind.services.write_down_refused().await;
+    assert_eq!((unknown(&behind).await, behind.services.refused.waiting()), (5, 0));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
