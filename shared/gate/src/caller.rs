@@ -85,6 +85,18 @@ impl Gate {
         Err(refusal::problem(&denial, self.services().clock.now()))
     }
 
+    /// As [`Gate::authenticate_self`], for operators alone.
+    ///
+    /// # Errors
+    /// As [`Gate::authenticate`], and 403 `operator_required` for anybody else.
+    pub async fn authenticate_operator(&self, request: &HttpRequest) -> Result<Caller, Problem> {
+        let caller = self.authenticate_self(request).await?;
+        if caller.is_operator {
+            return Ok(caller);
+        }
+        Err(Problem::new(403, "operator_required", "Only an operator can do this."))
+    }
+
     async fn find_caller(
         &self,
         request: &HttpRequest,

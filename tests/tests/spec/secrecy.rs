@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use faregate_tests::{Bundle, Caller, Fault};
+use faregate_tests::{Bundle, Caller, Fault, stripe};
 use serde_json::{Value, json};
 
 /// Everything that was logged.
@@ -67,7 +67,17 @@ async fn no_secret_is_in_any_log_answer_error_or_item() {
     for body in [format!(r#"{{"key":"{text}""#), format!(r#"{{"{text}":1}}"#), format!(r#""{text}""#)] {
         shown += &bundle.send("POST", "/v1/api-keys/verify", &service, Some(&body)).await.text;
     }
+    let paid = stripe::checkout("pi_1", &session.account_id, json!(500));
+    let signature = stripe::signature(stripe::SECRET, bundle.clock.now(), paid.to_string().as_bytes());
+    for (signature, body) in [
+        (signature.as_str(), paid.to_string()),
+        (&signature, stripe::SECRET.to_owned()),
+        (stripe::SECRET, paid.to_string()),
+    ] {
+        shown += &bundle.stripe_with(signature, body.as_bytes()).await.text;
+    }
     bundle.link.keep_playing(Some(Fault::Break));
+    shown += &bundle.stripe(&paid).await.text;
     shown += &verify(&bundle, &service, "outage", &json!({"key": text, "method": "GET", "path": "/demo/free"})).await;
     shown += &bundle.knock(&key, "GET", "/demo/free").await.answer.to_string();
     shown += &bundle.get(&page, &key).await.text;
@@ -89,6 +99,9 @@ async fn no_secret_is_in_any_log_answer_error_or_item() {
         ("the pepper", &"a".repeat(64)),
         ("the tag secret", &"b".repeat(64)),
         ("the signing seed", &"c".repeat(64)),
+        ("stripe's secret", stripe::SECRET),
+        ("an event's signature", signature.rsplit('=').next().unwrap()),
+        ("the payer's address", "payer@example.com"),
     ] {
         for (place, content) in [("a log", &logged), ("an answer", &shown), ("the table", &stored)] {
             assert!(!content.contains(secret), "{name} is in {place}");

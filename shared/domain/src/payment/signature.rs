@@ -33,13 +33,14 @@ impl<'h> Signature<'h> {
         }
         let (mut time, mut tags) = (None, Vec::new());
         for (scheme, value) in header.split(',').filter_map(|part| part.split_once('=')) {
-            match scheme.trim() {
+            match scheme {
                 "t" if time.replace(value).is_some() => return None,
                 "v1" => tags.extend(hex::decode(value).ok().and_then(|bytes| <[u8; 32]>::try_from(bytes).ok())),
                 _ => {}
             }
         }
-        let time = time.filter(|digits| digits.len() <= MAX_TIME_DIGITS && digits.bytes().all(|it| it.is_ascii_digit()))?;
+        let time =
+            time.filter(|digits| digits.len() <= MAX_TIME_DIGITS && digits.bytes().all(|it| it.is_ascii_digit()))?;
         let sent_at = Timestamp::from_epoch_s(time.parse().ok()?);
         (1..=MAX_TAGS).contains(&tags.len()).then_some(Self { time, sent_at, tags })
     }

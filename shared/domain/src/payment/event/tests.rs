@@ -7,7 +7,9 @@ use super::*;
 const ACCOUNT: &str = "acc_0123456789ABCDEFabcdef";
 
 fn event(kind: &str, object: &str) -> Result<Event, NoEvent> {
-    Event::parse(format!(r#"{{"id":"evt_1","object":"event","type":"{kind}","data":{{"object":{object}}}}}"#).as_bytes())
+    Event::parse(
+        format!(r#"{{"id":"evt_1","object":"event","type":"{kind}","data":{{"object":{object}}}}}"#).as_bytes(),
+    )
 }
 
 fn session(members: &str) -> Result<Event, NoEvent> {
@@ -86,9 +88,11 @@ fn a_refund_counts_when_it_is_over() {
         let object = r#""payment_intent":"pi_1","charge":"ch_1","amount":250,"currency":"usd""#;
         event("refund.updated", &format!(r#"{{"id":"re_1","object":"refund",{object},"status":"{status}"}}"#))
     };
-    for (status, outcome) in
-        [("succeeded", RefundOutcome::Succeeded), ("failed", RefundOutcome::Failed), ("canceled", RefundOutcome::Failed)]
-    {
+    for (status, outcome) in [
+        ("succeeded", RefundOutcome::Succeeded),
+        ("failed", RefundOutcome::Failed),
+        ("canceled", RefundOutcome::Failed),
+    ] {
         let Ok(Event::Refund(refund)) = read(status) else { panic!("{status}") };
         assert_eq!((refund.payment.as_str(), refund.name.as_str()), ("pi_1", "re_1"));
         assert_eq!((refund.amount, refund.outcome), (Ok(usd(2_500_000)), outcome));
