@@ -16,14 +16,14 @@ pub fn signature(secret: &str, at: Timestamp, body: &[u8]) -> String {
 
 /// A checkout that was paid at once.
 #[must_use]
-pub fn checkout(payment: &str, account: &str, cents: Value) -> Value {
+pub fn checkout(payment: &str, account: &str, cents: u64) -> Value {
     let session = json!({
         "id": format!("cs_test_{payment}"), "object": "checkout.session", "amount_subtotal": cents, "amount_total": cents,
         "client_reference_id": account, "created": 1_792_540_700, "currency": "usd", "customer": null,
         "customer_details": {"email": "payer@example.com"}, "livemode": false, "metadata": {}, "mode": "payment",
         "payment_intent": payment, "payment_method_types": ["card"], "payment_status": "paid", "status": "complete",
     });
-    event("checkout.session.completed", session)
+    event("checkout.session.completed", &session)
 }
 
 /// News of one refund.
@@ -34,7 +34,7 @@ pub fn refund(kind: &str, name: &str, payment: &str, cents: u64, status: &str) -
         "created": 1_792_540_750, "currency": "usd", "metadata": {}, "payment_intent": payment, "reason": null,
         "receipt_number": null, "status": status,
     });
-    event(kind, refund)
+    event(kind, &refund)
 }
 
 /// A charge, of which `cents` are refunded in all.
@@ -45,12 +45,12 @@ pub fn refunded(payment: &str, cents: u64) -> Value {
         "amount_refunded": cents, "captured": true, "created": 1_792_540_700, "currency": "usd", "paid": true,
         "payment_intent": payment, "refunded": false, "status": "succeeded",
     });
-    event("charge.refunded", charge)
+    event("charge.refunded", &charge)
 }
 
 /// An event about an object.
 #[must_use]
-pub fn event(kind: &str, object: Value) -> Value {
+pub fn event(kind: &str, object: &Value) -> Value {
     json!({
         "id": format!("evt_{}", object["id"].as_str().unwrap_or_default()), "object": "event",
         "api_version": "2025-06-30.basil", "created": 1_792_540_799, "data": {"object": object}, "livemode": false,

@@ -147,8 +147,14 @@ impl Secrets {
             Source::File(path) => read_file(path, name)?,
             Source::Manager { client, prefix } => read_manager(client, prefix, name).await?,
         };
+        // A place that was made for a secret and never filled may read as an empty one.
+        let is_blank = |text: &SecretString| text.expose_secret().trim().is_empty();
+        if is_blank(&texts.current) {
+            return Err(SecretsError::Absent(name.as_str()));
+        }
         let current = decode(name, &texts.current)?;
-        let previous = texts.previous.as_ref().map(|text| decode(name, text)).transpose()?;
+        let previous =
+            texts.previous.as_ref().filter(|text| !is_blank(text)).map(|text| decode(name, text)).transpose()?;
         let secret = Arc::new(Versions { current, previous });
         self.keep(name, Cached { secret: Arc::clone(&secret), read_at: now, tried_at: now });
         Ok(secret)
@@ -247,9 +253,12 @@ async fn read_manager(client: &Client, prefix: &str, name: SecretName) -> Result
     let is_missing = |error: &SdkError<GetSecretValueError>| {
         error.as_service_error().is_some_and(GetSecretValueError::is_resource_not_found_exception)
     };
-    let failed = |source| match is_missing(&source) {
-        true => SecretsError::Absent(name.as_str()),
-        false => SecretsError::Manager { name: name.as_str(), source: Box::new(source) },
+    let failed = |source| {
+        if is_missing(&source) {
+            SecretsError::Absent(name.as_str())
+        } else {
+            SecretsError::Manager { name: name.as_str(), source: Box::new(source) }
+        }
     };
     let text = |output: aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueOutput| {
         output.secret_string.map(SecretString::from).ok_or(SecretsError::Malformed(name.as_str()))

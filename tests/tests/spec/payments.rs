@@ -46,7 +46,7 @@ fn status(answer: &Answer) -> (u16, &str) {
 async fn a_paid_checkout_is_credited_once_for_ever() {
     let bundle = Bundle::new().await;
     let session = bundle.newcomer().await;
-    let paid = stripe::checkout("pi_1", &session.account_id, json!(1_999));
+    let paid = stripe::checkout("pi_1", &session.account_id, 1_999);
     for _ in 0..2 {
         let answer = bundle.stripe(&paid).await;
         assert_eq!(status(&answer), (200, "applied"), "{}", answer.text);
@@ -60,10 +60,7 @@ async fn a_paid_checkout_is_credited_once_for_ever() {
     let session = bundle.login(&session.wallet).await;
     assert_eq!(wallet(&bundle, &session.account_id).await, (19_990_000, 0));
     assert_eq!(entries(&bundle, &session).await, [entry("credit", json!(19.99), "stripe:pi_1")]);
-    assert_eq!(
-        status(&bundle.stripe(&stripe::checkout("pi_2", &session.account_id, json!(1))).await),
-        (200, "applied")
-    );
+    assert_eq!(status(&bundle.stripe(&stripe::checkout("pi_2", &session.account_id, 1)).await), (200, "applied"));
     assert_eq!(wallet(&bundle, &session.account_id).await, (20_000_000, 0));
 }
 
@@ -71,7 +68,7 @@ async fn a_paid_checkout_is_credited_once_for_ever() {
 async fn who_has_not_paid_yet_is_credited_when_the_payment_comes() {
     let bundle = Bundle::new().await;
     let session = bundle.newcomer().await;
-    let mut event = stripe::checkout("pi_1", &session.account_id, json!(500));
+    let mut event = stripe::checkout("pi_1", &session.account_id, 500);
     event["data"]["object"]["payment_status"] = json!("unpaid");
     assert_eq!(status(&bundle.stripe(&event).await), (200, "ignored"));
     assert_eq!(wallet(&bundle, &session.account_id).await, (0, 0));
@@ -79,7 +76,7 @@ async fn who_has_not_paid_yet_is_credited_when_the_payment_comes() {
     event["data"]["object"]["payment_status"] = json!("paid");
     assert_eq!(status(&bundle.stripe(&event).await), (200, "applied"));
     for kind in ["checkout.session.expired", "invoice.paid", "payment_intent.succeeded", "customer.created"] {
-        let event = stripe::event(kind, event["data"]["object"].clone());
+        let event = stripe::event(kind, &event["data"]["object"]);
         assert_eq!(status(&bundle.stripe(&event).await), (200, "ignored"), "{kind}");
     }
     assert_eq!(wallet(&bundle, &session.account_id).await, (5_000_000, 0));
@@ -89,7 +86,7 @@ async fn who_has_not_paid_yet_is_credited_when_the_payment_comes() {
 async fn of_fifty_equal_events_at_once_one_credits_and_one_refunds() {
     let bundle = Bundle::new().await;
     let session = bundle.newcomer().await;
-    let paid = stripe::checkout("pi_1", &session.account_id, json!(700));
+    let paid = stripe::checkout("pi_1", &session.account_id, 700);
     let refunded = stripe::refund("refund.created", "re_1", "pi_1", 300, "succeeded");
     let instances = [bundle.clone(), bundle.restarted()];
     for event in [paid, refunded] {
@@ -111,7 +108,7 @@ async fn of_fifty_equal_events_at_once_one_credits_and_one_refunds() {
 async fn whatever_stripe_did_not_sign_is_told_one_thing_and_does_nothing() {
     let bundle = Bundle::new().await;
     let session = bundle.newcomer().await;
-    let body = stripe::checkout("pi_1", &session.account_id, json!(500)).to_string();
+    let body = stripe::checkout("pi_1", &session.account_id, 500).to_string();
     let now = bundle.clock.now();
     let at = |now: Timestamp| stripe::signature(stripe::SECRET, now, body.as_bytes());
     let right = at(now);
@@ -153,7 +150,7 @@ async fn whatever_stripe_did_not_sign_is_told_one_thing_and_does_nothing() {
 async fn what_is_signed_is_the_raw_bytes() {
     let bundle = Bundle::new().await;
     let session = bundle.newcomer().await;
-    let event = stripe::checkout("pi_1", &session.account_id, json!(500));
+    let event = stripe::checkout("pi_1", &session.account_id, 500);
     let now = bundle.clock.now();
     // As text, with the spaces that Stripe's own JSON has.
     let text = format!(" {} \n", serde_json::to_string_pretty(&event).unwrap());
@@ -180,7 +177,7 @@ async fn a_secret_is_replaced_without_losing_an_event_and_may_be_absent() {
         std::fs::write(bundle.secrets_file(), secrets.to_string()).unwrap();
     };
     let send = async |bundle: &Bundle, secret: &str, payment: &str| {
-        let body = stripe::checkout(payment, &session.account_id, json!(100)).to_string();
+        let body = stripe::checkout(payment, &session.account_id, 100).to_string();
         let signature = stripe::signature(secret, bundle.clock.now(), body.as_bytes());
         bundle.stripe_with(&signature, body.as_bytes()).await
     };
@@ -216,7 +213,7 @@ async fn what_fits_nobody_is_kept_and_an_operator_says_whose_it_is() {
         ("pi_4", json!({"currency": "eur"}), "other_currency", "500 eur", json!(null)),
         ("pi_5", json!({"amount_total": 10.5}), "malformed_amount", "10.5 usd", json!(null)),
     ] {
-        let mut event = stripe::checkout(payment, account, json!(500));
+        let mut event = stripe::checkout(payment, account, 500);
         let members = change.as_object().unwrap().clone();
         event["data"]["object"].as_object_mut().unwrap().extend(members);
         bundle.clock.advance_ms(1);
@@ -265,7 +262,7 @@ async fn what_fits_nobody_is_kept_and_an_operator_says_whose_it_is() {
     let left: Vec<_> = unmatched(&bundle, &operator).await.iter().map(|kept| kept["id"].clone()).collect();
     assert_eq!(left, [json!("pi_5"), json!("pi_2")]);
     // What was decided is not asked again.
-    let mut again = stripe::checkout("pi_3", account, json!(500));
+    let mut again = stripe::checkout("pi_3", account, 500);
     again["data"]["object"]["client_reference_id"] = json!("x\ny");
     assert_eq!(status(&bundle.stripe(&again).await), (200, "applied"));
     assert_eq!(unmatched(&bundle, &operator).await.len(), 2);
@@ -280,10 +277,8 @@ async fn a_payment_that_contradicts_what_was_credited_is_kept() {
     let page = format!("/v1/accounts/{account}/credits");
     assert_eq!(bundle.post(&page, &operator.caller(), &body).await.status, 201);
     // What an operator has credited already under the payment's reference is this very credit.
-    assert_eq!(status(&bundle.stripe(&stripe::checkout("pi_1", account, json!(500))).await), (200, "applied"));
-    for event in
-        [stripe::checkout("pi_1", account, json!(501)), stripe::checkout("pi_1", &operator.account_id, json!(500))]
-    {
+    assert_eq!(status(&bundle.stripe(&stripe::checkout("pi_1", account, 500)).await), (200, "applied"));
+    for event in [stripe::checkout("pi_1", account, 501), stripe::checkout("pi_1", &operator.account_id, 500)] {
         assert_eq!(status(&bundle.stripe(&event).await), (200, "kept"));
     }
     assert_eq!(unmatched(&bundle, &operator).await[0]["reason"], "conflicting");
@@ -300,10 +295,7 @@ async fn the_list_comes_in_pages_and_only_for_operators() {
     let (bundle, operator) = Bundle::with_operator().await;
     let session = bundle.newcomer().await;
     for number in 0..5 {
-        assert_eq!(
-            status(&bundle.stripe(&stripe::checkout(&format!("pi_{number}"), "", json!(1))).await),
-            (200, "kept")
-        );
+        assert_eq!(status(&bundle.stripe(&stripe::checkout(&format!("pi_{number}"), "", 1)).await), (200, "kept"));
         bundle.clock.advance_ms(1);
     }
     let settled = assign(&bundle, &operator.caller(), "pi_3", &json!({"account_id": null})).await;
@@ -328,14 +320,32 @@ async fn the_list_comes_in_pages_and_only_for_operators() {
 }
 
 #[tokio::test]
+async fn an_idempotency_key_belongs_to_one_assignment() {
+    let (bundle, operator) = Bundle::with_operator().await;
+    let (bearer, page) = (format!("Bearer {}", operator.token), "/v1/payments/pi_1/assign");
+    assert_eq!(status(&bundle.stripe(&stripe::checkout("pi_1", "", 100)).await), (200, "kept"));
+    let ask = async |body: &Value| {
+        let headers =
+            [("Authorization", bearer.as_str()), ("Content-Type", "application/json"), ("Idempotency-Key", "k")];
+        bundle.send_with("POST", page, &headers, Some(&body.to_string())).await
+    };
+    let first = ask(&json!({"account_id": operator.account_id})).await;
+    assert_eq!(first.status, 200, "{}", first.text);
+    bundle.clock.advance_ms(1_000);
+    assert_eq!(ask(&json!({"account_id": operator.account_id})).await.text, first.text);
+    assert_eq!(ask(&json!({"account_id": null})).await.code(), "idempotency_key_reused");
+    assert_eq!(wallet(&bundle, &operator.account_id).await, (1_000_000, 0));
+}
+
+#[tokio::test]
 async fn an_event_that_meets_a_fault_is_sent_again_and_counts_once() {
     for fault in [Fault::LoseAnswer, Fault::LoseRequest, Fault::Duplicate, Fault::Delay, Fault::Break] {
-        for at in 0..9 {
+        for at in 0..8 {
             let (bundle, operator) = Bundle::with_operator().await;
             let session = bundle.newcomer().await;
-            let paid = stripe::checkout("pi_1", &session.account_id, json!(500));
+            let paid = stripe::checkout("pi_1", &session.account_id, 500);
             let refund = stripe::refund("refund.created", "re_1", "pi_1", 200, "succeeded");
-            let lost = stripe::checkout("pi_2", "nobody", json!(100));
+            let lost = stripe::checkout("pi_2", "nobody", 100);
             for event in [&paid, &refund, &lost] {
                 bundle.link.play(std::iter::repeat_n(Fault::None, at).chain([fault]));
                 let first = bundle.stripe(event).await;
@@ -351,7 +361,7 @@ async fn an_event_that_meets_a_fault_is_sent_again_and_counts_once() {
     let bundle = Bundle::new().await;
     let session = bundle.newcomer().await;
     bundle.link.keep_playing(Some(Fault::LoseRequest));
-    let answer = bundle.stripe(&stripe::checkout("pi_1", &session.account_id, json!(500))).await;
+    let answer = bundle.stripe(&stripe::checkout("pi_1", &session.account_id, 500)).await;
     assert_eq!(answer.status, 503, "an outage is no 4xx, after which Stripe might give up");
     bundle.link.keep_playing(None);
     assert_eq!(wallet(&bundle, &session.account_id).await, (0, 0));

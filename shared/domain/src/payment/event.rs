@@ -96,29 +96,29 @@ pub struct NoEvent;
 
 fn paid(session: &Object<'_>) -> Result<Event, NoEvent> {
     let amount = session.amount(session.amount_total);
-    if session.text(session.payment_status).as_deref() != Some("paid") || amount == Ok(MicroUsd::ZERO) {
+    if text(session.payment_status).as_deref() != Some("paid") || amount == Ok(MicroUsd::ZERO) {
         return Ok(Event::Other);
     }
     let metadata = session.metadata.and_then(|raw| serde_json::from_str::<Metadata<'_>>(raw.get()).ok());
     let named = [session.client_reference_id, metadata.and_then(|metadata| metadata.account_id)];
-    let named: Vec<String> = named.into_iter().filter_map(|raw| session.text(raw)).collect();
-    let account = named.iter().find_map(|text| AccountId::parse(text).ok());
+    let named: Vec<String> = named.into_iter().filter_map(text).collect();
+    let account = named.iter().find_map(|named| AccountId::parse(named).ok());
     let account = account.ok_or(if named.is_empty() { Complaint::NoAccount } else { Complaint::UnknownAccount });
     let claim = Claim {
         amount: amount.ok(),
-        stated: stated(&[session.amount_total.map(RawValue::get), session.text(session.currency).as_deref()]),
-        account: named.first().map(|text| stated(&[Some(text)])),
+        stated: stated(&[session.amount_total.map(RawValue::get), text(session.currency).as_deref()]),
+        account: named.first().map(|named| stated(&[Some(named)])),
     };
     Ok(Event::Paid(Paid { payment: session.payment()?, amount, account, claim }))
 }
 
 fn refund(refund: &Object<'_>) -> Result<Event, NoEvent> {
-    let outcome = match refund.text(refund.status).as_deref() {
+    let outcome = match text(refund.status).as_deref() {
         Some("succeeded") => RefundOutcome::Succeeded,
         Some("failed" | "canceled") => RefundOutcome::Failed,
         _ => return Ok(Event::Other),
     };
-    let name = refund.text(refund.id).and_then(|id| RefundName::parse(&id)).ok_or(NoEvent)?;
+    let name = text(refund.id).and_then(|id| RefundName::parse(&id)).ok_or(NoEvent)?;
     let amount = refund.amount(refund.amount);
     Ok(Event::Refund(Refund { payment: refund.payment()?, name, amount, outcome }))
 }
@@ -173,17 +173,13 @@ struct Metadata<'e> {
 impl Object<'_> {
     /// The payment that the object is about: its payment intent, or what stands for it where there is none.
     fn payment(&self) -> Result<PaymentName, NoEvent> {
-        let named = [self.payment_intent, self.charge, self.id].into_iter().find_map(|raw| self.text(raw));
+        let named = [self.payment_intent, self.charge, self.id].into_iter().find_map(text);
         named.and_then(|name| PaymentName::parse(&name)).ok_or(NoEvent)
-    }
-
-    fn text(&self, raw: Option<&RawValue>) -> Option<String> {
-        serde_json::from_str(raw?.get()).ok()
     }
 
     /// An amount of cents in US dollars, from its literal digits: `5e3`, `10.5` and `"500"` are none.
     fn amount(&self, raw: Option<&RawValue>) -> Result<MicroUsd, Complaint> {
-        if self.text(self.currency).as_deref() != Some("usd") {
+        if text(self.currency).as_deref() != Some("usd") {
             return Err(Complaint::OtherCurrency);
         }
         let digits = raw.map(RawValue::get).filter(|digits| digits.len() <= MAX_CENT_DIGITS);
@@ -192,6 +188,10 @@ impl Object<'_> {
         let amount = cents.and_then(|cents| MicroUsd::new(cents * MICRO_USD_PER_CENT).ok());
         amount.filter(|amount| *amount <= MAX_CREDIT).ok_or(Complaint::MalformedAmount)
     }
+}
+
+fn text(raw: Option<&RawValue>) -> Option<String> {
+    serde_json::from_str(raw?.get()).ok()
 }
 
 /// A few words of Stripe's for people: short, and nothing but printable characters.

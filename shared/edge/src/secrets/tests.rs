@@ -79,6 +79,11 @@ async fn a_deployment_may_do_without_stripes_secret_and_gets_it_later() {
     assert!(secrets.find_optional(SecretName::Stripe, at(100 + MIN_REFRESH_S - 1)).await.unwrap().is_none());
     let found = secrets.find_optional(SecretName::Stripe, at(100 + MIN_REFRESH_S)).await.unwrap().unwrap();
     assert_eq!(found.current.mac(&[b"x"]), MacSecret::new(stripe.as_bytes().to_vec()).unwrap().mac(&[b"x"]));
+    let (_folder, empty) = secrets_in(r#"{"stripe":{"current":""}}"#);
+    assert!(empty.find_optional(SecretName::Stripe, at(1)).await.unwrap().is_none());
+    let first = format!(r#"{{"stripe":{{"current":"{stripe}","previous":""}}}}"#);
+    let (_folder, first) = secrets_in(&first);
+    assert_eq!(first.find_optional(SecretName::Stripe, at(1)).await.unwrap().unwrap().iter().count(), 1);
     let (_folder, broken) = secrets_in(r#"{"stripe":{"current":"sk_live_0123456789abcdef0123456789"}}"#);
     let error = broken.find_optional(SecretName::Stripe, at(1)).await.unwrap_err().to_string();
     assert!(error.contains("stripe") && !error.contains("sk_live"), "{error}");

@@ -166,7 +166,7 @@ impl<'p> World<'p> {
     /// A paid checkout that Stripe was never heard of before.
     fn event(&self, account: &str) -> Value {
         let number = self.program.number.fetch_add(1, Ordering::SeqCst);
-        stripe::checkout(&format!("pi_{number}"), account, json!(500))
+        stripe::checkout(&format!("pi_{number}"), account, 500)
     }
 
     /// A payment that nobody was credited with.
