@@ -55,20 +55,9 @@ async fn no_secret_is_in_any_log_answer_error_or_item() {
             shown += &bundle.send(method, path, caller, body.as_deref()).await.text;
         }
     }
-    for (path, field) in
-        [("/demo/free", "origin"), ("/demo/paid", "method"), ("/nowhere", "path"), ("/demo/free", "ip")]
-    {
-        let mut question = json!({"key": text, "method": "POST", "path": path});
-        shown += &verify(&bundle, &service, "whole", &question).await;
-        question[field] = json!(text);
-        shown += &verify(&bundle, &service, "misplaced", &question).await;
-        shown += &verify(&bundle, &service, text, &question).await;
-    }
-    for body in [format!(r#"{{"key":"{text}""#), format!(r#"{{"{text}":1}}"#), format!(r#""{text}""#)] {
-        shown += &bundle.send("POST", "/v1/api-keys/verify", &service, Some(&body)).await.text;
-    }
+    question_all(&bundle, &service, text, &mut shown).await;
     let paid = stripe::checkout("pi_1", &session.account_id, 500);
-    let signature = pay(&bundle, &paid, &mut shown).await;
+    let event_signature = pay(&bundle, &paid, &mut shown).await;
     bundle.link.keep_playing(Some(Fault::Break));
     shown += &bundle.stripe(&paid).await.text;
     shown += &verify(&bundle, &service, "outage", &json!({"key": text, "method": "GET", "path": "/demo/free"})).await;
@@ -93,7 +82,7 @@ async fn no_secret_is_in_any_log_answer_error_or_item() {
         ("the tag secret", &"b".repeat(64)),
         ("the signing seed", &"c".repeat(64)),
         ("stripe's secret", stripe::SECRET),
-        ("an event's signature", signature.rsplit('=').next().unwrap()),
+        ("an event's signature", event_signature.rsplit('=').next().unwrap()),
         ("the payer's address", "payer@example.com"),
     ] {
         for (place, content) in [("a log", &logged), ("an answer", &shown), ("the table", &stored)] {
@@ -113,6 +102,22 @@ async fn pay(bundle: &Bundle, paid: &Value, shown: &mut String) -> String {
         *shown += &bundle.stripe_with(signature, body.as_bytes()).await.text;
     }
     signature
+}
+
+/// Asks for decisions about a key, with its text in every place where it should not be.
+async fn question_all(bundle: &Bundle, service: &Caller, text: &str, shown: &mut String) {
+    for (path, field) in
+        [("/demo/free", "origin"), ("/demo/paid", "method"), ("/nowhere", "path"), ("/demo/free", "ip")]
+    {
+        let mut question = json!({"key": text, "method": "POST", "path": path});
+        *shown += &verify(bundle, service, "whole", &question).await;
+        question[field] = json!(text);
+        *shown += &verify(bundle, service, "misplaced", &question).await;
+        *shown += &verify(bundle, service, text, &question).await;
+    }
+    for body in [format!(r#"{{"key":"{text}""#), format!(r#"{{"{text}":1}}"#), format!(r#""{text}""#)] {
+        *shown += &bundle.send("POST", "/v1/api-keys/verify", service, Some(&body)).await.text;
+    }
 }
 
 /// Asks for a decision about a caller, under an idempotency key.
