@@ -14,6 +14,7 @@ of the template for it, and nothing else:
 - of what a generated secret must not hold it knows single characters only.
 """
 
+import hmac
 import http.server
 import io
 import json
@@ -37,10 +38,11 @@ import boto3
 import yaml
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-FUNCTIONS = ["nonce", "verify", "keys", "charges", "check", "billing", "authorizer"]
+FUNCTIONS = ["nonce", "verify", "keys", "charges", "check", "billing", "payments", "authorizer"]
 ORIGIN = "https://api.example.com"
 # Where the table is not.
 ELSEWHERE = "eu-west-1"
+STRIPE_SECRET = "whsec_" + "5" * 32
 
 
 def main(binaries, gate):
@@ -56,12 +58,12 @@ def main(binaries, gate):
                 "BackendUrl": backend.url, "Operator": wallet.address,
             }
             api = cloud.deploy_api("faregate", parameters)
-            walk(api, wallet, backend)
+            walk(cloud, api, wallet, backend, data["SecretsPrefix"])
             product(cloud, parameters, wallet)
             broken(cloud, parameters)
 
 
-def walk(api, wallet, backend):
+def walk(cloud, api, wallet, backend, secrets):
     """From a wallet to a refused call, through every function."""
     step("documents")
     expect(api.get("/.well-known/jwks.json"), 200)
@@ -126,6 +128,20 @@ def walk(api, wallet, backend):
         credited = api.post(f"/v1/accounts/{account}/credits", {"amount_usd": 5, "reference": "invoice-1"}, bearer)
         expect(credited, {200, 201})
     assert expect(api.get("/v1/billing", bearer), 200)["data"]["wallet_usd"] == 5
+
+    step("a payment, signed as Stripe signs, once its secret is there")
+    event = {"type": "checkout.session.completed", "data": {"object": {
+        "id": "cs_1", "payment_intent": "pi_1", "payment_status": "paid", "amount_total": 250, "currency": "usd",
+        "client_reference_id": account}}}
+    expect(api.pay(event, STRIPE_SECRET), 404)
+    cloud.client("secretsmanager").put_secret_value(SecretId=f"{secrets}/stripe", SecretString=STRIPE_SECRET)
+    # That it was absent is remembered for ten seconds.
+    time.sleep(11)
+    assert expect(api.pay(event, "whsec_" + "0" * 32), 400)["code"] == "invalid_event_signature"
+    for _ in range(2):
+        assert expect(api.pay(event, STRIPE_SECRET), 200)["data"]["status"] == "applied"
+    assert expect(api.get("/v1/billing", bearer), 200)["data"]["wallet_usd"] == 7.5
+    assert expect(api.get("/v1/payments/unmatched", bearer), 200)["data"] == []
 
     step("rotation and revocation at the very next call")
     rotated = expect(api.post(f"/v1/api-keys/{made['id']}/rotate", {"grace_seconds": 0}, bearer), 201)["data"]["key"]
@@ -372,6 +388,11 @@ class Api:
 
     def post(self, path, body, headers=None):
         return self.send("POST", path, json.dumps(body).encode(), headers)
+
+    def pay(self, event, secret):
+        body, sent_at = json.dumps(event), int(time.time())
+        tag = hmac.new(secret.encode(), f"{sent_at}.{body}".encode(), "sha256").hexdigest()
+        return self.send("POST", "/v1/payments/stripe", body.encode(), {"stripe-signature": f"t={sent_at},v1={tag}"})
 
     def send(self, method, path, body=None, headers=None):
         headers = {"content-type": "application/json", "host": self.host, **(headers or {})}

@@ -9,6 +9,7 @@ pub mod engine;
 mod functions;
 mod knock;
 mod link;
+pub mod stripe;
 mod web;
 pub mod wire;
 

@@ -9,6 +9,7 @@ use faregate_edge::{
 };
 use faregate_gate::Services;
 use faregate_store::StoreError;
+use secrecy::ExposeSecret as _;
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 
 use crate::{
@@ -23,7 +24,8 @@ use crate::{
     options::Options,
     pages::Pages,
     routes::{NobodyServes, Routes},
-    secrets, server,
+    secrets::{self, PutError},
+    server,
     wallet::Wallet,
 };
 
@@ -45,6 +47,9 @@ pub async fn start_at(options: Options, clock: Clock) -> Result<Running, StartEr
     let url = format!("http://{}", reachable(listener.local_addr().map_err(listen)?));
     let folder = if options.memory { DataFolder::throw_away() } else { DataFolder::open(&options.data) }?;
     secrets::ensure(&folder.file("secrets.json"))?;
+    if let Some(secret) = &options.stripe_secret {
+        secrets::put_stripe(&folder.file("secrets.json"), secret.expose_secret())?;
+    }
     let config = config(&options, &url, &folder)?;
     let integration = match &options.upstream {
         Some(base) => {
@@ -149,6 +154,9 @@ pub enum StartError {
     /// The data folder cannot be used.
     #[error(transparent)]
     Data(#[from] DataError),
+    /// A secret that was given has not its form.
+    #[error(transparent)]
+    Secret(#[from] PutError),
     /// The policy or another setting is wrong.
     #[error(transparent)]
     Config(#[from] ConfigError),

@@ -29,6 +29,7 @@ mod management_limits;
 mod money;
 mod movements;
 mod once;
+mod payments;
 mod plans;
 mod policies;
 mod program;
