@@ -1,0 +1,160 @@
+//! What the owner of a key should hear of, and what is known of its callers.
+//!
+//! ```text
+//! evt_<ms>_<kind>[_<what>]    kd kind · at (epoch ms) · de details (JSON) · acc account · ttl
+//! known                       nw networks · ag families of agents, both sets of strings
+//! ```
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use faregate_domain::{
+    cell::{CellId, Owner},
+    id::AccountId,
+    time::{Day, Timestamp},
+};
+
+use super::book_of;
+use crate::{
+    Store, StoreError,
+    batch::Order,
+    cell::Reader,
+    client::{Item, Written},
+    expression::{Builder, Write},
+};
+
+/// Something that the owner of a key should hear of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// What it is called.
+    pub kind: String,
+    /// What tells it from others of its kind at the same time; letters, digits and signs, or nothing.
+    pub what: String,
+    /// When.
+    pub at: Timestamp,
+    /// The account that it belongs to.
+    pub account: AccountId,
+    /// Details as a JSON object.
+    pub details: String,
+}
+
+/// A caller as far as a cell remembers it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Newcomer<'n> {
+    /// Its network.
+    Network(&'n str),
+    /// The family of its user agent.
+    Agent(&'n str),
+}
+
+impl Store {
+    /// Enters an event; one that stands there already is left as it is.
+    ///
+    /// # Errors
+    /// [`StoreError`] when DynamoDB gave no answer; it may be there.
+    pub async fn insert_event(&self, cell: &CellId, event: &Event) -> Result<(), StoreError> {
+        self.update(&entering(cell, event)).await.map(|_| ())
+    }
+
+    /// At most `limit` events of a cell, the newest first, beginning after the sort key `after`; each with its sort key.
+    ///
+    /// # Errors
+    /// [`StoreError`] when DynamoDB gave no answer.
+    pub async fn find_events(
+        &self,
+        cell: &CellId,
+        after: Option<String>,
+        limit: u16,
+    ) -> Result<Vec<(String, Event)>, StoreError> {
+        let items = self.find_range(book_of(cell), EVENT, after, limit, Order::Descending).await?;
+        items.iter().map(parse).collect()
+    }
+
+    /// Remembers a caller; true where others were known and this one was not. A cell that is used from everywhere stops
+    /// remembering.
+    ///
+    /// # Errors
+    /// [`StoreError`] when DynamoDB gave no answer; it may be remembered.
+    pub async fn remember_caller(
+        &self,
+        cell: &CellId,
+        owner: &Owner,
+        newcomer: Newcomer<'_>,
+    ) -> Result<bool, StoreError> {
+        loop {
+            let known = self.find(&book_of(cell), KNOWN).await?;
+            let (attribute, text) = newcomer.parts();
+            let set = known.as_ref().and_then(|item| item.get(attribute)).and_then(|value| value.as_ss().ok());
+            let set = set.map(Vec::as_slice).unwrap_or_default();
+            if set.iter().any(|one| one == text) || set.len() >= MAX_KNOWN {
+                return Ok(false);
+            }
+            match self.update(&remembering(cell, owner, newcomer, set)).await? {
+                Written::Applied(_) => return Ok(!set.is_empty()),
+                Written::Refused(_) => {}
+            }
+        }
+    }
+}
+
+impl<'n> Newcomer<'n> {
+    fn parts(self) -> (&'static str, &'n str) {
+        match self {
+            Self::Network(text) => ("nw", text),
+            Self::Agent(text) => ("ag", text),
+        }
+    }
+}
+
+pub(crate) fn remembering(cell: &CellId, owner: &Owner, newcomer: Newcomer<'_>, known: &[String]) -> Write {
+    let (attribute, text) = newcomer.parts();
+    let mut builder = Builder::default();
+    let grown = known.iter().cloned().chain([text.to_owned()]).collect();
+    builder.value(":grown", AttributeValue::Ss(grown));
+    builder.set(format!("{attribute} = :grown"));
+    builder.string(":account", owner.account.suffix());
+    builder.set("acc = :account");
+    if known.is_empty() {
+        builder.require(format!("attribute_not_exists({attribute})"));
+    } else {
+        builder.value(":known", AttributeValue::Ss(known.to_vec()));
+        builder.require(format!("{attribute} = :known"));
+    }
+    builder.build(book_of(cell), KNOWN)
+}
+
+pub(crate) fn entering(cell: &CellId, event: &Event) -> Write {
+    let mut builder = Builder::default();
+    builder.name("#at", "at");
+    builder.name("#ttl", "ttl");
+    builder.number(":at", event.at.epoch_ms());
+    builder.number(":ttl", event.at.plus_s(EVENTS_ARE_KEPT_SECONDS).epoch_s());
+    builder.string(":kind", event.kind.clone());
+    builder.string(":details", event.details.clone());
+    builder.string(":account", event.account.suffix());
+    for clause in ["#at = :at", "#ttl = :ttl", "kd = :kind", "de = :details", "acc = :account"] {
+        builder.set(clause);
+    }
+    builder.require("attribute_not_exists(pk)");
+    let what = if event.what.is_empty() { String::new() } else { format!("_{}", event.what) };
+    builder.build(book_of(cell), &format!("{EVENT}{:013}_{}{what}", event.at.epoch_ms(), event.kind))
+}
+
+fn parse(item: &Item) -> Result<(String, Event), StoreError> {
+    let read = Reader { item };
+    let malformed = |attribute: &str| StoreError::malformed("event", attribute);
+    let (sort, kind) = (read.string("sk")?, read.string("kd")?);
+    let what = sort.split_once(kind).map(|(_, rest)| rest.trim_start_matches('_').to_owned()).unwrap_or_default();
+    let event = Event {
+        kind: kind.to_owned(),
+        what,
+        at: Timestamp::from_epoch_ms(read.number("at")?),
+        account: AccountId::from_suffix(read.string("acc")?).map_err(|_| malformed("acc"))?,
+        details: read.string("de")?.to_owned(),
+    };
+    Ok((sort.to_owned(), event))
+}
+
+const EVENT: &str = "evt_";
+const KNOWN: &str = "known";
+/// A key that is used from more networks than that is used from everywhere.
+const MAX_KNOWN: usize = 64;
+const EVENTS_ARE_KEPT_SECONDS: u64 = 400 * Day::SECONDS;
