@@ -79,6 +79,8 @@ pub(crate) enum Function {
     Check,
     /// Manages projects and money.
     Billing,
+    /// Keeps the books.
+    Ledger,
     /// Decides about each request.
     Authorizer,
 }
@@ -100,6 +102,7 @@ impl fmt::Display for Function {
             Self::Charges => "charges",
             Self::Check => "check",
             Self::Billing => "billing",
+            Self::Ledger => "ledger",
             Self::Authorizer => "authorizer",
         })
     }

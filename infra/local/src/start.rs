@@ -19,10 +19,12 @@ use crate::{
     gateway::Gateway,
     integration::Integration,
     invoke::{Functions, Remote},
+    ledger::{Feed, Parts},
     options::Options,
     pages::Pages,
     routes::{NobodyServes, Routes},
     secrets, server,
+    stream::Stream,
     wallet::Wallet,
 };
 
@@ -68,13 +70,17 @@ pub async fn start_at(options: Options, clock: Clock) -> Result<Running, StartEr
     let (routes, pages) = (Routes::of(&api)?, Pages::of(&api));
     let dialect = config.policy.dialect().clone();
     let gateway = Arc::new(Gateway { functions, routes, pages, integration, dialect, clock });
+    let mark = (!options.memory).then(|| folder.file("ledger.position"));
+    let position = mark.as_deref().map(data::find).transpose()?.flatten();
+    let stream = Stream::new(dynamodb.database(), &config.table, position);
+    let feed = Feed::start(Parts { gateway: Arc::clone(&gateway), store: services.store.clone(), stream, mark });
     let (stop, stopped) = oneshot::channel::<()>();
     let served = server::serve(listener, Arc::clone(&gateway), async {
         // A sender that is gone stops the server as well.
         let _ = stopped.await;
     });
     let server = tokio::spawn(served);
-    Ok(Running { url, config, gateway, folder, dynamodb, stop, server })
+    Ok(Running { url, config, gateway, feed, folder, dynamodb, stop, server })
 }
 
 /// The bundle while it runs.
@@ -84,6 +90,7 @@ pub struct Running {
     /// What the functions were configured with.
     pub config: Config,
     gateway: Arc<Gateway>,
+    feed: Feed,
     folder: DataFolder,
     dynamodb: DynamoDb,
     stop: oneshot::Sender<()>,
@@ -121,6 +128,7 @@ impl Running {
         if let Err(error) = self.server.await {
             tracing::error!(%error, "the server did not stop in order");
         }
+        self.feed.stop().await;
         // The gateway's connections to the store end with it.
         drop(self.gateway);
         self.dynamodb.stop().await;

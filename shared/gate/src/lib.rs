@@ -1,5 +1,6 @@
 //! Where facts and decisions meet: the store states, the domain decides, the gate joins them for every function.
 
+pub mod audit;
 pub mod caller;
 mod claim;
 mod clawback;

@@ -8,9 +8,12 @@
 //! pk book_<cell>        sk evt_<ms>_<kind>          what the owner should hear of, see `event`
 //! pk book_<cell>        sk known                    nw ag networks and families of agents that used the cell
 //! pk book_<account>     sk hour_… | day_…           numbers of a cell and a period, see `period`
-//! pk book_day_<day>     sk <account>                the account has rows of that day
+//! pk book_day_<day>     sk <account>                the account has rows of that day, see `active`
+//! pk book_aside         sk <number in the stream>   a record that could not be understood, see `aside`
 //! ```
 
+mod active;
+mod aside;
 mod charge;
 mod event;
 mod image;
@@ -19,8 +22,9 @@ mod period;
 mod position;
 mod row;
 
+pub use aside::SetAside;
 pub use charge::Awaited;
-pub use event::{Event, Newcomer};
+pub use event::{Event, KnownCallers};
 pub use image::{Item, is_cell, parse_change};
 pub use movement::Movement;
 pub use period::{Booking, PeriodNumbers};
