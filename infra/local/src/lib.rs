@@ -36,6 +36,7 @@ pub use client::{BaseUrl, InvalidBaseUrl};
 pub use data::DataError;
 pub use demo::Demo;
 pub use dynamodb::DynamoDbError;
+pub use gateway_response::InvalidGatewayResponse;
 pub use options::{Command, Options, PolicyCommand, RotatingSecret, SecretsCommand, WalletCommand};
 pub use policy::schema;
 pub use program::run;

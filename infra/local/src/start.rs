@@ -17,6 +17,7 @@ use crate::{
     demo::Demo,
     dynamodb::{DynamoDb, DynamoDbError},
     gateway::Gateway,
+    gateway_response::{GatewayResponses, InvalidGatewayResponse},
     integration::Integration,
     invoke::{Functions, Remote},
     ledger::{Feed, Parts},
@@ -69,7 +70,8 @@ pub async fn start_at(options: Options, clock: Clock) -> Result<Running, StartEr
     let api = Api::shipped()?.with_keys_at(config.policy.management().keys())?;
     let (routes, pages) = (Routes::of(&api)?, Pages::of(&api));
     let dialect = config.policy.dialect().clone();
-    let gateway = Arc::new(Gateway { functions, routes, pages, integration, dialect, clock });
+    let responses = GatewayResponses::shipped()?;
+    let gateway = Arc::new(Gateway { functions, routes, pages, integration, responses, dialect, clock });
     let mark = (!options.memory).then(|| folder.file("ledger.position"));
     let position = mark.as_deref().map(data::find).transpose()?.flatten();
     let stream = Stream::new(dynamodb.database(), &config.table, position);
@@ -176,6 +178,9 @@ pub enum StartError {
     /// The API's description names a function that is not there.
     #[error(transparent)]
     Nobody(#[from] NobodyServes),
+    /// The gateway responses of the template cannot be read.
+    #[error(transparent)]
+    GatewayResponses(#[from] InvalidGatewayResponse),
     /// The system has no trusted roots for TLS.
     #[error("no trusted roots for tls: {0}")]
     Tls(#[source] std::io::Error),

@@ -167,6 +167,14 @@ impl Policy {
         routes.chain(counted).find(|(name, _)| *name == class).map(|(_, template)| template.as_str())
     }
 
+    /// Who answers a path that no route names: the layer where every route is left to it. Otherwise API Gateway, since nothing
+    /// says that a layer stands in front of whatever would serve that path.
+    #[must_use]
+    pub fn refusals_of_unnamed(&self) -> Refusals {
+        let are_all = !self.routes.is_empty() && self.routes.iter().all(|route| route.refusals == Refusals::Backend);
+        if are_all { Refusals::Backend } else { Refusals::Gateway }
+    }
+
     /// The plans by name.
     #[must_use]
     pub fn plans(&self) -> &BTreeMap<String, Plan> {

@@ -7,7 +7,10 @@ use std::{
 };
 
 use aws_sdk_secretsmanager::{
-    Client, config::timeout::TimeoutConfig, operation::get_secret_value::GetSecretValueError,
+    Client,
+    config::timeout::TimeoutConfig,
+    error::{ProvideErrorMetadata, SdkError},
+    operation::get_secret_value::GetSecretValueError,
 };
 use faregate_domain::{
     secret::{MacSecret, Versions},
@@ -180,13 +183,12 @@ pub enum SecretsError {
     #[error("secrets file: {0}")]
     File(String),
     /// Secrets Manager did not give the secret.
-    #[error("secret {name} could not be read")]
+    #[error("secret {id} could not be read: {code}")]
     Manager {
-        /// Which one.
-        name: &'static str,
-        /// What the SDK says.
-        #[source]
-        source: Box<aws_sdk_secretsmanager::error::SdkError<GetSecretValueError>>,
+        /// Which one, by its whole name.
+        id: String,
+        /// The error's code, or what kind of silence it is. What the SDK holds beside that may be the whole answer.
+        code: String,
     },
     /// The secret has no text.
     #[error("secret {0} is not 64 hexadecimal digits or more")]
@@ -210,7 +212,7 @@ fn read_file(path: &std::path::Path, name: SecretName) -> Result<VersionTexts, S
 async fn read_manager(client: &Client, prefix: &str, name: SecretName) -> Result<VersionTexts, SecretsError> {
     let id = format!("{prefix}/{}", name.as_str());
     let read = |stage: &'static str| client.get_secret_value().secret_id(&id).version_stage(stage).send();
-    let failed = |source| SecretsError::Manager { name: name.as_str(), source: Box::new(source) };
+    let failed = |error| SecretsError::Manager { id: id.clone(), code: code(&error).to_owned() };
     let text = |output: aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueOutput| {
         output.secret_string.map(SecretString::from).ok_or(SecretsError::Malformed(name.as_str()))
     };
@@ -225,6 +227,15 @@ async fn read_manager(client: &Client, prefix: &str, name: SecretName) -> Result
         Err(error) => return Err(failed(error)),
     };
     Ok(VersionTexts { current, previous, rotated_at: None })
+}
+
+fn code(error: &SdkError<GetSecretValueError>) -> &str {
+    match error {
+        SdkError::ServiceError(service) => service.err().code().unwrap_or("unknown"),
+        SdkError::TimeoutError(_) => "timeout",
+        SdkError::DispatchFailure(_) => "no connection",
+        _ => "unreadable response",
+    }
 }
 
 fn decode(name: SecretName, text: &SecretString) -> Result<MacSecret, SecretsError> {

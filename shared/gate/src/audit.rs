@@ -6,9 +6,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use faregate_domain::{
-    books::{
-        AuditedRow, CellBooks, Difference, Period, Position, Sequence, compare_account, compare_project,
-    },
+    books::{AuditedRow, CellBooks, Difference, Period, Position, Sequence, compare_account, compare_project},
     cell::{Cell, CellId},
     charge::ChargeId,
     funding::Wallet,
@@ -170,11 +168,7 @@ impl Auditor {
         Ok(())
     }
 
-    async fn movements(
-        &self,
-        id: &CellId,
-        sequence: Sequence,
-    ) -> Result<BTreeMap<u64, MicroUsd>, AuditError> {
+    async fn movements(&self, id: &CellId, sequence: Sequence) -> Result<BTreeMap<u64, MicroUsd>, AuditError> {
         let mut all = BTreeMap::new();
         let mut after = 0;
         loop {

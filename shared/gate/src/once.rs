@@ -112,7 +112,8 @@ impl Gate {
 
     async fn keep_pledge(&self, asked: &Asked<'_>, ready: Ready, holder: &str) -> Result<Passed, GateError> {
         let (passed, mut lane) = Box::pin(self.carry_out(ready)).await?;
-        let answer = (asked.render)(&Decision::of(passed, asked.call.refusals(), asked.now)?)?;
+        let answer =
+            (asked.render)(&Decision::of(passed, asked.call.refusals(&self.services().config.policy), asked.now)?)?;
         let outcome = self.services().store.answer_passage(&asked.ticket.name, holder, &answer).await?;
         if outcome == PassageOutcome::Written {
             lane.reinstate();

@@ -42,3 +42,4 @@ mod settle;
 mod sharing;
 mod standards;
 mod verify;
+mod wiring;
