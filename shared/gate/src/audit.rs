@@ -27,7 +27,7 @@ pub struct Report {
     pub cells: u64,
     /// Requests that the cells have admitted.
     pub requests: u64,
-    /// What the cells have spent or reserved, µUSD.
+    /// What the cells have spent or reserved, in millionths of a dollar.
     pub charged_micro_usd: u64,
     /// What is not as the books say.
     pub differences: Vec<Difference>,
