@@ -17,7 +17,8 @@ impl App {
         let store = &self.services().store;
         let (listed, next) = self.page_of_unmatched(after, limit).await?;
         let next_cursor = next.map(|place| page::cursor_of(&place));
-        let payments = store.find_payments(listed.iter().map(|unmatched| &unmatched.name)).await?;
+        let names: Vec<_> = listed.iter().map(|unmatched| unmatched.name.clone()).collect();
+        let payments = store.find_payments(names.iter()).await?;
         let find = |name: &PaymentName| payments.iter().find(|payment| payment.name == *name);
         let data = listed.iter().filter_map(|unmatched| find(&unmatched.name)).map(PaymentView::from).collect();
         answer(200, serde_json::to_string(&Page { data, next_cursor })?)

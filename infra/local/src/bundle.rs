@@ -23,6 +23,14 @@ pub(crate) fn functions(services: &Services) -> Result<Functions, StartError> {
     let check = faregate_check::App::new(services.clone());
     let billing = faregate_billing::App::new(services.clone());
     let payments = faregate_payments::App::new(services.clone());
+    let ledger = faregate_ledger::App::new(services.clone());
+    let ledger: Handler = Arc::new(move |event| {
+        let ledger = ledger.clone();
+        Box::pin(async move {
+            let answer = ledger.handle(event).await.map_err(|error| error.to_string())?;
+            serde_json::to_value(answer).map_err(|error| error.to_string())
+        })
+    });
     let authorizer = faregate_authorizer::App::new(services.clone());
     let authorizer: Handler = Arc::new(move |event| {
         let authorizer = authorizer.clone();
@@ -36,6 +44,7 @@ pub(crate) fn functions(services: &Services) -> Result<Functions, StartError> {
         (Function::Check, over_http!(check)),
         (Function::Billing, over_http!(billing)),
         (Function::Payments, over_http!(payments)),
+        (Function::Ledger, ledger),
         (Function::Authorizer, authorizer),
     ])))
 }

@@ -81,6 +81,8 @@ pub(crate) enum Function {
     Billing,
     /// Takes the payment provider's events.
     Payments,
+    /// Keeps the books.
+    Ledger,
     /// Decides about each request.
     Authorizer,
 }
@@ -103,6 +105,7 @@ impl fmt::Display for Function {
             Self::Check => "check",
             Self::Billing => "billing",
             Self::Payments => "payments",
+            Self::Ledger => "ledger",
             Self::Authorizer => "authorizer",
         })
     }

@@ -21,11 +21,13 @@ use crate::{
     gateway_response::{GatewayResponses, InvalidGatewayResponse},
     integration::Integration,
     invoke::{Functions, Remote},
+    ledger::{Feed, Parts},
     options::Options,
     pages::Pages,
     routes::{NobodyServes, Routes},
     secrets::{self, PutError},
     server,
+    stream::Stream,
     wallet::Wallet,
 };
 
@@ -75,13 +77,17 @@ pub async fn start_at(options: Options, clock: Clock) -> Result<Running, StartEr
     let dialect = config.policy.dialect().clone();
     let responses = GatewayResponses::shipped()?;
     let gateway = Arc::new(Gateway { functions, routes, pages, integration, responses, dialect, clock });
+    let mark = (!options.memory).then(|| folder.file("ledger.position"));
+    let position = mark.as_deref().map(data::find).transpose()?.flatten();
+    let stream = Stream::new(dynamodb.database(), &config.table, position);
+    let feed = Feed::start(Parts { gateway: Arc::clone(&gateway), store: services.store.clone(), stream, mark });
     let (stop, stopped) = oneshot::channel::<()>();
     let served = server::serve(listener, Arc::clone(&gateway), async {
         // A sender that is gone stops the server as well.
         let _ = stopped.await;
     });
     let server = tokio::spawn(served);
-    Ok(Running { url, config, services, gateway, folder, dynamodb, stop, server })
+    Ok(Running { url, config, services, gateway, feed, folder, dynamodb, stop, server })
 }
 
 /// The bundle while it runs.
@@ -92,6 +98,7 @@ pub struct Running {
     pub config: Config,
     services: Services,
     gateway: Arc<Gateway>,
+    feed: Feed,
     folder: DataFolder,
     dynamodb: DynamoDb,
     stop: oneshot::Sender<()>,
@@ -130,6 +137,7 @@ impl Running {
             tracing::error!(%error, "the server did not stop in order");
         }
         self.services.write_down_refused().await;
+        self.feed.stop().await;
         // Connections to the store end with those who have them.
         drop((self.gateway, self.services));
         self.dynamodb.stop().await;

@@ -3,6 +3,7 @@
 pub mod amendment;
 pub mod attempt;
 pub mod base62;
+pub mod books;
 pub mod cell;
 pub mod charge;
 pub mod clawback;

@@ -159,6 +159,14 @@ impl Policy {
         matching.max_by(|one, other| one.specificity().cmp(&other.specificity()))
     }
 
+    /// The route, or the counted management path, whose bucket has that name.
+    #[must_use]
+    pub fn template_of(&self, class: &str) -> Option<&str> {
+        let routes = self.routes().iter().map(|route| (&route.class, &route.template));
+        let counted = self.management().limits().iter().map(|path| (&path.class, &path.template));
+        routes.chain(counted).find(|(name, _)| *name == class).map(|(_, template)| template.as_str())
+    }
+
     /// Who answers a path that no route names: the layer where every route is left to it. Otherwise API Gateway, since nothing
     /// says that a layer stands in front of whatever would serve that path.
     #[must_use]

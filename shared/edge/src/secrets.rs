@@ -261,7 +261,7 @@ async fn read_manager(client: &Client, prefix: &str, name: SecretName) -> Result
     let current = text(current.map_err(failed)?)?;
     let previous = match previous {
         Ok(output) => Some(text(output)?),
-        Err(error) if is_missing(&error) => None,
+        Err(error) if code(&error) == NOT_FOUND => None,
         Err(error) => return Err(failed(error)),
     };
     Ok(VersionTexts { current, previous, rotated_at: None })
@@ -272,11 +272,14 @@ impl SecretsError {
     fn is_absence(&self) -> bool {
         match self {
             Self::Absent(_) => true,
-            Self::Manager { code, .. } => code == "ResourceNotFoundException",
+            Self::Manager { code, .. } => code == NOT_FOUND,
             _ => false,
         }
     }
 }
+
+/// Secrets Manager's word for a secret, or a version of one, that does not exist.
+const NOT_FOUND: &str = "ResourceNotFoundException";
 
 fn code(error: &SdkError<GetSecretValueError>) -> &str {
     match error {

@@ -1,6 +1,7 @@
 //! Where facts and decisions meet: the store states, the domain decides, the gate joins them for every function.
 
 pub mod again;
+pub mod audit;
 pub mod caller;
 mod claim;
 mod clawback;

@@ -88,11 +88,11 @@ impl Gate {
     ) -> Result<Option<Cell>, GateError> {
         let (store, now) = (&self.services().store, self.services().clock.now());
         match place {
-            Place::Cell(place) => match store.end_lease(charge, lease, place, settlement.actual, now).await? {
+            Place::Cell(place) => match store.end_lease(charge, lease, place, settlement, now).await? {
                 Outcome::Applied(cell) => Ok(Some(*cell)),
                 Outcome::Refused { .. } => Ok(None),
             },
-            Place::Retired if store.end_retired_lease(charge, lease, settlement.actual, now).await? => {
+            Place::Retired if store.end_retired_lease(charge, lease, settlement, now).await? => {
                 Ok(store.find_cell(&charge.cell).await?)
             }
             Place::Retired => Ok(None),

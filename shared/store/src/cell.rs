@@ -10,6 +10,7 @@
 //! w wt ws             highest minute, 10 s, second     m<k> e<c><k> d<d>  tokens left, day count; e<c>t<k> 10 s, e<c>s<k> 1 s
 //! pw p<k> pv          the project's window, its tokens, version of the project that gal and pw come from    y<d> z<m>         spent in the day, in the month
 //! q n lr              slots: lane → seq, requests, row of the last request
+//! sn sr               settlements, the last one, see `SettledCharge`
 //! ```
 
 use std::collections::{BTreeMap, HashMap};
@@ -137,12 +138,7 @@ pub(crate) fn parse_cell(item: &Item) -> Result<Cell, StoreError> {
     let leases = Leases { held: read.leases("l")?, lapsed: read.leases("x")? };
     let limits = Limits::new(read.number("tl")?, read.number("tb")?, read.number("dl")?, read.number("lc")?);
     Ok(Cell {
-        owner: Owner {
-            account: AccountId::from_suffix(read.string("acc")?).map_err(|_| malformed("acc"))?,
-            project: ProjectId::from_suffix(read.string("prj")?).map_err(|_| malformed("prj"))?,
-            environment: read.string("env")?.to_owned(),
-            gallery: read.string("gal")?.to_owned(),
-        },
+        owner: read.owner()?,
         status,
         proof: read.proof()?,
         expires_at: read.find_number("xp")?.map(Timestamp::from_epoch_s),
@@ -155,7 +151,7 @@ pub(crate) fn parse_cell(item: &Item) -> Result<Cell, StoreError> {
             granted: read.money("gt")?,
             grant_seq: read.number("gs")?,
             returns: read.returns()?,
-            budget: item.contains_key("bc").then(|| read.money("bc")).transpose()?,
+            budget: read.budget()?,
         },
         leases,
         project_window: read.project_window()?,
@@ -163,30 +159,40 @@ pub(crate) fn parse_cell(item: &Item) -> Result<Cell, StoreError> {
     })
 }
 
-struct Reader<'i> {
-    item: &'i Item,
+/// Reads a cell's attributes.
+pub(crate) struct Reader<'i> {
+    pub(crate) item: &'i Item,
 }
 
 impl<'i> Reader<'i> {
-    fn string(&self, name: &str) -> Result<&'i str, StoreError> {
+    pub(crate) fn string(&self, name: &str) -> Result<&'i str, StoreError> {
         self.item.get(name).and_then(|value| value.as_s().ok()).map(String::as_str).ok_or_else(|| malformed(name))
     }
 
-    fn number<T: std::str::FromStr>(&self, name: &str) -> Result<T, StoreError> {
+    pub(crate) fn number<T: std::str::FromStr>(&self, name: &str) -> Result<T, StoreError> {
         self.item.get(name).and_then(parse_number).ok_or_else(|| malformed(name))
     }
 
-    fn find_number<T: std::str::FromStr>(&self, name: &str) -> Result<Option<T>, StoreError> {
+    pub(crate) fn find_number<T: std::str::FromStr>(&self, name: &str) -> Result<Option<T>, StoreError> {
         self.item.get(name).map(|value| parse_number(value).ok_or_else(|| malformed(name))).transpose()
     }
 
-    fn money(&self, name: &str) -> Result<MicroUsd, StoreError> {
+    pub(crate) fn money(&self, name: &str) -> Result<MicroUsd, StoreError> {
         MicroUsd::new(self.number(name)?).map_err(|_| malformed(name))
     }
 
     fn strings(&self, name: &str) -> Result<Option<&'i [String]>, StoreError> {
         let set = |value: &'i AttributeValue| value.as_ss().map(Vec::as_slice).map_err(|_| malformed(name));
         self.item.get(name).map(set).transpose()
+    }
+
+    pub(crate) fn owner(&self) -> Result<Owner, StoreError> {
+        Ok(Owner {
+            account: AccountId::from_suffix(self.string("acc")?).map_err(|_| malformed("acc"))?,
+            project: ProjectId::from_suffix(self.string("prj")?).map_err(|_| malformed("prj"))?,
+            environment: self.string("env")?.to_owned(),
+            gallery: self.string("gal")?.to_owned(),
+        })
     }
 
     fn proof(&self) -> Result<StoredProof, StoreError> {
@@ -213,14 +219,18 @@ impl<'i> Reader<'i> {
         entries.and_then(Allowlist::new).map_err(|_| malformed("al"))
     }
 
-    fn returns(&self) -> Result<Return, StoreError> {
+    pub(crate) fn budget(&self) -> Result<Option<MicroUsd>, StoreError> {
+        self.item.contains_key("bc").then(|| self.money("bc")).transpose()
+    }
+
+    pub(crate) fn returns(&self) -> Result<Return, StoreError> {
         if !self.item.contains_key("rs") {
             return Ok(Return::default());
         }
         Ok(Return { seq: self.number("rs")?, amount: self.money("ra")? })
     }
 
-    fn leases(&self, name: &str) -> Result<BTreeMap<ChargeNonce, Lease>, StoreError> {
+    pub(crate) fn leases(&self, name: &str) -> Result<BTreeMap<ChargeNonce, Lease>, StoreError> {
         let leases = self.item.get(name).and_then(|value| value.as_m().ok()).ok_or_else(|| malformed(name))?;
         let read = |(nonce, packed): (&String, &AttributeValue)| {
             let lease = parse_number(packed).and_then(Lease::unpacked);

@@ -6,6 +6,7 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use faregate_domain::{
+    books::SettledCharge,
     charge::ChargeId,
     lease::Lease,
     money::MicroUsd,
@@ -55,8 +56,8 @@ impl Store {
         self.find(&charge.to_string(), SETTLEMENT).await?.map(|item| parse_settlement(&item)).transpose()
     }
 
-    /// Ends a lease: what it reserved and the call did not cost goes back to the cell. Refused where the lease is not
-    /// in that place any more.
+    /// Ends a lease as it was settled: what it reserved and the call did not cost goes back to the cell. Refused where
+    /// the lease is not in that place any more.
     ///
     /// # Errors
     /// [`StoreError`] when DynamoDB gave no answer; a lease is ended once, however often that is sent.
@@ -65,10 +66,10 @@ impl Store {
         charge: &ChargeId,
         lease: &Lease,
         place: LeasePlace,
-        actual: MicroUsd,
+        settlement: &Settlement,
         now: Timestamp,
     ) -> Result<Outcome, StoreError> {
-        self.send(&ending(charge, lease, place, actual, now)).await
+        self.send(&ending(charge, lease, place, settlement, now)).await
     }
 }
 
@@ -89,7 +90,7 @@ fn recording(charge: &ChargeId, settlement: &Settlement, now: Timestamp) -> Writ
     builder.build(charge.to_string(), SETTLEMENT)
 }
 
-fn ending(charge: &ChargeId, lease: &Lease, place: LeasePlace, actual: MicroUsd, now: Timestamp) -> Write {
+fn ending(charge: &ChargeId, lease: &Lease, place: LeasePlace, settlement: &Settlement, now: Timestamp) -> Write {
     let map = match place {
         LeasePlace::Held => "l",
         LeasePlace::Lapsed => "x",
@@ -99,6 +100,7 @@ fn ending(charge: &ChargeId, lease: &Lease, place: LeasePlace, actual: MicroUsd,
     builder.value(":lease", AttributeValue::N(lease.packed().to_string()));
     builder.require(format!("{map}.#r = :lease"));
     builder.remove(format!("{map}.#r"));
+    let actual = settlement.actual;
     let refund = lease.amount.minus(actual);
     if refund > MicroUsd::ZERO {
         builder.number(":refund", refund.micro_usd());
@@ -112,7 +114,25 @@ fn ending(charge: &ChargeId, lease: &Lease, place: LeasePlace, actual: MicroUsd,
     if booked != 0 {
         book(&mut builder, now, booked);
     }
+    note_settled(&mut builder, charge, lease, settlement, now);
     builder.build(charge.cell.partition(), CELL)
+}
+
+/// Numbers the settlement and says what it is, in the very write that moves its money: the books follow the cell.
+pub(crate) fn note_settled(
+    builder: &mut Builder,
+    charge: &ChargeId,
+    lease: &Lease,
+    settlement: &Settlement,
+    now: Timestamp,
+) {
+    let (charge, settlement) = (charge.nonce.clone(), settlement.clone());
+    let settled = SettledCharge { charge, at: now, reserved: lease.amount, settlement };
+    builder.number(":zero", 0);
+    builder.number(":one", 1);
+    builder.string(":settled", settled.to_string());
+    builder.set("sn = if_not_exists(sn, :zero) + :one");
+    builder.set("sr = :settled");
 }
 
 fn parse_settlement(item: &Item) -> Result<Settlement, StoreError> {

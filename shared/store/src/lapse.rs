@@ -7,13 +7,15 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use faregate_domain::{
-    cell::CellId, charge::ChargeId, charge::ChargeNonce, lease::Lease, money::MicroUsd, time::Timestamp,
+    cell::CellId, charge::ChargeId, charge::ChargeNonce, lease::Lease, money::MicroUsd, settlement::Settlement,
+    time::Timestamp,
 };
 
 use crate::{
     Store, StoreError,
     admit::book,
     cell::{CELL, parse_number},
+    charge::note_settled,
     expression::{Builder, Write},
     transaction::Transacted,
 };
@@ -56,7 +58,7 @@ impl Store {
         &self,
         charge: &ChargeId,
         lease: &Lease,
-        actual: MicroUsd,
+        settlement: &Settlement,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let mut lease_write = Builder::default();
@@ -64,15 +66,16 @@ impl Store {
         lease_write.require("le = :lease");
         lease_write.remove("le");
         let mut items = vec![self.part(&lease_write.build(charge.to_string(), LEASE))?];
-        let refund = lease.amount.minus(actual);
+        let mut builder = Builder::default();
+        builder.require("attribute_exists(pk)");
+        let refund = lease.amount.minus(settlement.actual);
         if refund > MicroUsd::ZERO {
-            let mut builder = Builder::default();
             builder.number(":refund", refund.micro_usd());
             builder.set("bal = bal + :refund");
-            builder.require("attribute_exists(pk)");
             book(&mut builder, now, -i128::from(refund.micro_usd()));
-            items.push(self.part(&builder.build(charge.cell.partition(), CELL))?);
         }
+        note_settled(&mut builder, charge, lease, settlement, now);
+        items.push(self.part(&builder.build(charge.cell.partition(), CELL))?);
         Ok(matches!(self.transact(items).await?, Transacted::Applied))
     }
 }

@@ -3,6 +3,7 @@
 mod account;
 mod admit;
 mod batch;
+mod books;
 mod bucket;
 mod cell;
 mod charge;
@@ -29,6 +30,10 @@ mod transaction;
 
 pub use account::Account;
 pub use admit::{Outcome, admission};
+pub use books::{
+    Awaited, Booking, Event, Item, KnownCallers, Movement, PeriodNumbers, Positioned, RequestRow, RowSettlement,
+    SetAside, is_cell, parse_change,
+};
 pub use charge::LeasePlace;
 pub use client::{Meter, Patience, Store, StoreError};
 pub use expression::Write;

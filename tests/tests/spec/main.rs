@@ -9,6 +9,7 @@
 
 mod access;
 mod billing;
+mod books;
 mod cap;
 mod client;
 mod credits;

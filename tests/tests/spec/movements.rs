@@ -82,7 +82,7 @@ async fn settle(store: &Store, key: &CellId, now: Timestamp) {
         let settlement = Settlement { outcome, actual: usd(actual), error_code };
         store.insert_settlement(&charge, &settlement, now).await.unwrap();
         for place in [LeasePlace::Held, LeasePlace::Lapsed] {
-            store.end_lease(&charge, &lease, place, usd(actual), now).await.unwrap();
+            store.end_lease(&charge, &lease, place, &settlement, now).await.unwrap();
         }
     }
 }
@@ -91,7 +91,8 @@ async fn retire(store: &Store, key: &CellId, now: Timestamp) {
     let lease = Lease::starting(now, 60, usd(10));
     let charge = ChargeId { cell: key.clone(), nonce: ChargeNonce::mint(&mut |pool| pool.fill(2)) };
     for actual in [10, 4] {
-        store.end_retired_lease(&charge, &lease, usd(actual), now).await.unwrap();
+        let settlement = Settlement { outcome: Outcome::Succeeded, actual: usd(actual), error_code: None };
+        store.end_retired_lease(&charge, &lease, &settlement, now).await.unwrap();
     }
     // Ten items are all that some engines take at once.
     let lapsed: Vec<_> = (20..29).map(|digit| (ChargeNonce::mint(&mut |pool| pool.fill(digit)), lease)).collect();
