@@ -91,7 +91,7 @@ def plain(value):
 
 
 # What an entry does to its account's wallet.
-SIGNS = {"sign_up": 1, "credit": 1, "return": 1, "allocation": -1}
+SIGNS = {"sign_up": 1, "credit": 1, "return": 1, "allocation": -1, "refund": -1, "refund_reversed": 1}
 
 
 def main(paths):

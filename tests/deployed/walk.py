@@ -38,7 +38,7 @@ import boto3
 import yaml
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-FUNCTIONS = ["nonce", "verify", "keys", "charges", "check", "billing", "payments", "authorizer"]
+FUNCTIONS = ["nonce", "verify", "keys", "charges", "check", "billing", "payments", "ledger", "authorizer"]
 ORIGIN = "https://api.example.com"
 # Where the table is not.
 ELSEWHERE = "eu-west-1"
@@ -54,17 +54,18 @@ def main(binaries, gate):
             cloud.upload(pathlib.Path(binaries))
             data = cloud.deploy("faregate-data", table_template(), {})
             parameters = {
-                "TableName": data["TableName"], "SecretsPrefix": data["SecretsPrefix"], "PublicOrigin": ORIGIN,
+                "TableName": data["TableName"], "StreamArn": data["StreamArn"], "SecretsPrefix": data["SecretsPrefix"], "PublicOrigin": ORIGIN,
                 "BackendUrl": backend.url, "Operator": wallet.address,
             }
             api = cloud.deploy_api("faregate", parameters)
-            walk(cloud, api, wallet, backend, data["SecretsPrefix"])
+            walk(cloud, api, wallet, backend, data)
             product(cloud, parameters, wallet)
             broken(cloud, parameters)
 
 
-def walk(cloud, api, wallet, backend, secrets):
+def walk(cloud, api, wallet, backend, data):
     """From a wallet to a refused call, through every function."""
+    secrets, table = data["SecretsPrefix"], data["TableName"]
     step("documents")
     expect(api.get("/.well-known/jwks.json"), 200)
     described = expect(api.get("/openapi.json"), 200)
@@ -143,6 +144,9 @@ def walk(cloud, api, wallet, backend, secrets):
     assert expect(api.get("/v1/billing", bearer), 200)["data"]["wallet_usd"] == 7.5
     assert expect(api.get("/v1/payments/unmatched", bearer), 200)["data"] == []
 
+    step("the books: a row for each admitted request, and every number of every cell")
+    books(cloud, table)
+
     step("rotation and revocation at the very next call")
     rotated = expect(api.post(f"/v1/api-keys/{made['id']}/rotate", {"grace_seconds": 0}, bearer), 201)["data"]["key"]
     expect(api.get("/demo/free", key), 401)
@@ -155,13 +159,30 @@ def walk(cloud, api, wallet, backend, secrets):
     expect(api.get("/v1/me", bearer), 401)
 
 
+def books(cloud, table):
+    """The ledger has been told of everything, within a minute."""
+    for _ in range(60):
+        items = [item for page in cloud.client("dynamodb").get_paginator("scan").paginate(TableName=table) for item in page["Items"]]
+        cells = {item["pk"]["S"]: int(item["n"]["N"]) for item in items if item["sk"]["S"] == "cell"}
+        entered = {
+            item["pk"]["S"].removeprefix("book_"): int(item["n"]["N"]) for item in items if item["sk"]["S"] == "position"
+        }
+        rows = sum(item["sk"]["S"].startswith("row_") for item in items)
+        if rows == sum(cells.values()) and all(entered.get(cell, 0) == count for cell, count in cells.items()):
+            assert rows >= 10, rows
+            assert not any("hl" in item for item in items if item["sk"]["S"] == "position"), "a gap"
+            return
+        time.sleep(1)
+    raise AssertionError(f"cells have admitted {cells}, the books have {entered} and {rows} rows")
+
+
 def product(cloud, parameters, wallet):
     """Another policy out of the layer: its prefix, its words."""
     step("a product's policy, by one parameter")
     layer_file = cloud.layer / "biofrq.yaml"
     assert layer_file.exists()
     data = cloud.deploy("biofrq-data", table_template(), {})
-    own = {"TableName": data["TableName"], "SecretsPrefix": data["SecretsPrefix"], "PolicyFile": "biofrq.yaml"}
+    own = {"TableName": data["TableName"], "StreamArn": data["StreamArn"], "SecretsPrefix": data["SecretsPrefix"], "PolicyFile": "biofrq.yaml"}
     api = cloud.deploy_api("biofrq", {**parameters, **own})
     bearer = {"authorization": f"Bearer {wallet.sign_in(api)}"}
     made = expect(api.post("/v1/api-keys", {"name": "mobile"}, bearer), 201)

@@ -24,7 +24,7 @@ impl Books {
         let Some(database) = bundle.link.engine().cloned() else { panic!("only the embedded engine has a stream") };
         let table = bundle.services.config.table.clone();
         let stream = Stream::new(database.clone(), &table, None);
-        Self { app: App::new(bundle.services.clone()), database, table, stream }
+        Self { app: App::new(&bundle.services), database, table, stream }
     }
 
     /// What the ledger has not been told yet.

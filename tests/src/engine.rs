@@ -38,6 +38,12 @@ impl Engine {
         Self(Database::memory().unwrap_or_else(|error| panic!("engine: {error}")))
     }
 
+    /// One that is there already.
+    #[must_use]
+    pub fn over(database: Database) -> Self {
+        Self(database)
+    }
+
     /// Carries out one operation, such as `UpdateItem`, at once.
     #[must_use]
     pub fn apply(&self, operation: &str, body: &str) -> Reply {

@@ -12,11 +12,18 @@ use std::{
 use aws_sdk_dynamodb::config::{BehaviorVersion, Builder, Credentials, Region};
 use dynoxide::Database;
 use faregate_store::{Patience, Store};
+use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     sync::Semaphore,
 };
+
+use crate::engine::Engine;
+
+fn key(partition: &str, sort: &str) -> Value {
+    json!({"pk": {"S": partition}, "sk": {"S": sort}})
+}
 
 /// A forwarding HTTP/1.1 link that counts requests and plays the faults it is told to, one per request.
 #[derive(Clone)]
@@ -125,6 +132,34 @@ impl Link {
             }
         });
         Ok(link)
+    }
+
+    /// An item of the embedded engine, as DynamoDB writes it.
+    #[must_use]
+    pub fn item(&self, table: &str, partition: &str, sort: &str) -> Value {
+        let answer = self.carry_out("GetItem", &json!({"TableName": table, "Key": key(partition, sort)}));
+        answer["Item"].clone()
+    }
+
+    /// Puts an item into the embedded engine.
+    pub fn put(&self, table: &str, item: &Value) {
+        self.carry_out("PutItem", &json!({"TableName": table, "Item": item}));
+    }
+
+    /// Changes an item of the embedded engine by an update expression, in which `:one` is 1.
+    pub fn change(&self, table: &str, partition: &str, sort: &str, update: &str) {
+        let mut request = json!({"TableName": table, "Key": key(partition, sort), "UpdateExpression": update});
+        if update.contains(":one") {
+            request["ExpressionAttributeValues"] = json!({":one": {"N": "1"}});
+        }
+        self.carry_out("UpdateItem", &request);
+    }
+
+    fn carry_out(&self, operation: &str, request: &Value) -> Value {
+        let Some(engine) = self.engine() else { panic!("only the embedded engine is at hand") };
+        let reply = Engine::over(engine.clone()).apply(operation, &request.to_string());
+        assert!(reply.is_success(), "{operation} {request}: {}", reply.body);
+        serde_json::from_str(&reply.body).unwrap_or_else(|error| panic!("{error}"))
     }
 
     /// The embedded engine at its end, where it is one.

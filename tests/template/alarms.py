@@ -16,8 +16,9 @@ from cfnlint.decode.cfn_yaml import load
 
 # AWS's own metrics that are used here, as its documentation has them.
 FOREIGN = {
-    "AWS/Lambda": {"Duration": {"FunctionName"}, "Throttles": {"FunctionName"}},
+    "AWS/Lambda": {"Duration": {"FunctionName"}, "IteratorAge": {"FunctionName"}, "Throttles": {"FunctionName"}},
     "AWS/DynamoDB": {"WriteThrottleEvents": {"TableName"}},
+    "AWS/SQS": {"ApproximateNumberOfMessagesVisible": {"QueueName"}},
 }
 # What Lambda writes into a function's log when it ends one.
 OF_LAMBDA = {"Runtime exited", "Runtime.ExitError", "Task timed out"}
@@ -42,7 +43,8 @@ def faults(alarms, deployed, sources):
         if "Fn::ImportValue" not in log and name(log) not in logs:
             yield f"{key}: nobody writes the log {name(log)}"
         for words in re.findall(r'"([^"]+)"', properties["FilterPattern"]):
-            if words not in OF_LAMBDA and f'"{words}' not in sources:
+            # A star at the end stands for the rest of the sentence.
+            if words not in OF_LAMBDA and f'"{words.removesuffix("*")}' not in sources:
                 yield f"{key}: no function says “{words}”"
     for imported in values(alarms, "Fn::ImportValue"):
         if name(imported) not in exports:

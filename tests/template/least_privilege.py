@@ -13,6 +13,8 @@ from cfnlint.decode.cfn_yaml import load
 
 # What Secrets Manager puts behind a secret's name: six characters that nobody knows before.
 SECRET_SUFFIX = "-??????"
+READS = {"dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"}
+STREAM = {"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams"}
 
 
 def faults(template):
@@ -52,7 +54,10 @@ def faults_of_statement(role, statement):
             yield "reads the key that signs"
         if text.endswith(f"/stripe{SECRET_SUFFIX}") and role != "PaymentsRole":
             yield "reads what Stripe signs with"
-    if any(action.startswith("dynamodb:") for action in actions):
+    if STREAM & set(actions):
+        if role != "LedgerRole" or not set(actions) <= STREAM or statement["Resource"] != {"Ref": "StreamArn"}:
+            yield "only the ledger reads the stream, and that stream alone"
+    elif any(action.startswith("dynamodb:") for action in actions):
         items = statement.get("Condition", {}).get("ForAllValues:StringLike", {}).get("dynamodb:LeadingKeys", [])
         if not items or any(item.strip("*") == "" for item in items):
             yield "every item of the table"
@@ -60,6 +65,10 @@ def faults_of_statement(role, statement):
             yield "the authorizer reads and updates single items, and does nothing else"
         if "refused_*" in items and not set(actions) <= {"dynamodb:GetItem", "dynamodb:Query"} and actions != ["dynamodb:UpdateItem"]:
             yield "refused calls are counted or read, never replaced or removed"
+        if "book_*" in items and role != "LedgerRole" and not set(actions) <= READS:
+            yield "only the ledger writes the books"
+        if role == "LedgerRole" and not set(actions) <= READS and items != ["book_*"]:
+            yield "the ledger writes the books, and nothing else"
 
 
 def may_update(statements, items):
@@ -102,6 +111,12 @@ def broken(template):
     yield "key that signs", edit("KeysRole", lambda statements: statements.append(signing))
     stripe = {**signing, "Resource": f"arn/stripe{SECRET_SUFFIX}"}
     yield "what Stripe signs with", edit("BillingRole", lambda statements: statements.append(stripe))
+    books = {"dynamodb:LeadingKeys": ["book_*"]}
+    books = {"Action": ["dynamodb:UpdateItem"], "Condition": {"ForAllValues:StringLike": books}}
+    yield "only the ledger writes", edit("KeysRole", lambda statements: statements[3].update(books))
+    wider = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["book_*", "key_*"]}}
+    yield "writes the books, and nothing", edit("LedgerRole", lambda statements: statements[2].update(Condition=wider))
+    yield "reads the stream", edit("BillingRole", lambda statements: statements[1].update(Action=sorted(STREAM)))
     other = copy.deepcopy(template)
     del other["Resources"]["Keys"]["Properties"]["Role"]
     yield "role of its own", other

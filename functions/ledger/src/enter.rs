@@ -12,7 +12,7 @@ use futures_util::future::try_join_all;
 
 use crate::{
     App,
-    plan::{Plan, admitted, correction, settled},
+    plan::{Plan, admitted, correction, settled, signed},
     record::Told,
 };
 
@@ -32,7 +32,7 @@ impl App {
     /// [`EnterError`] when it must be tried again; what is entered already stays and is not entered twice.
     pub(crate) async fn enter(&self, told: Vec<Told>) -> Result<(), EnterError> {
         let Some(cell) = told.first().map(|one| one.change.cell.clone()) else { return Ok(()) };
-        let store = &self.services.store;
+        let store = &self.store;
         for _ in 0..MAX_ROUNDS {
             let Positioned { position, mut version } = store.find_position(&cell).await?;
             let facts = told
@@ -82,22 +82,22 @@ impl App {
     }
 
     async fn enter_fact(&self, cell: &CellId, told: &Told, fact: &Fact) -> Result<Option<Part>, EnterError> {
-        let (sequence, seq, amount) = match fact {
+        let (sequence, seq, micro_usd) = match fact {
             Fact::Admitted { seq, row, is_leased } => {
                 return self.enter_request(told, *seq, row, *is_leased).await.map(Some);
             }
             Fact::Settled { seq, charge } => return self.enter_settlement(cell, *seq, charge).await,
-            Fact::Granted { seq, amount } => (Sequence::Grants, *seq, *amount),
-            Fact::Returned { seq, amount } => (Sequence::Returns, *seq, *amount),
+            Fact::Granted { seq, micro_usd, .. } => (Sequence::Grants, *seq, *micro_usd),
+            Fact::Returned { seq, amount } => (Sequence::Returns, *seq, signed(*amount)),
         };
-        let movement = Movement { sequence, seq, amount, at: told.change.at };
-        self.services.store.insert_movement(cell, &told.change.after.owner, &movement).await?;
+        let movement = Movement { sequence, seq, micro_usd, at: told.change.at };
+        self.store.insert_movement(cell, &told.change.after.owner, &movement).await?;
         Ok(None)
     }
 
     /// The row of a request, with its settlement where that was told before.
     async fn enter_request(&self, told: &Told, seq: u64, row: &Row, is_leased: bool) -> Result<Part, EnterError> {
-        let (cell, store) = (&told.change.cell, &self.services.store);
+        let (cell, store) = (&told.change.cell, &self.store);
         let owner = &told.change.after.owner;
         let route = self.route_of(&row.class);
         let mut part = admitted(seq, row.at, &route, row.cost);
@@ -137,7 +137,7 @@ impl App {
     async fn note_active(&self, account: &AccountId, at: Timestamp) -> Result<(), EnterError> {
         let day = Period::day_of(at).to_string();
         if !self.seen.contains(account.suffix(), &day) {
-            self.services.store.note_active(account, at).await?;
+            self.store.note_active(account, at).await?;
             self.seen.add(account.suffix(), [day]);
         }
         Ok(())
@@ -150,7 +150,7 @@ impl App {
         seq: u64,
         charge: &SettledCharge,
     ) -> Result<Option<Part>, EnterError> {
-        let store = &self.services.store;
+        let store = &self.store;
         let Some(awaited) = store.note_settlement(cell, charge, seq).await? else {
             tracing::warn!(cell = cell.partition(), seq, "a settlement waits for its request");
             return Ok(None);
@@ -161,7 +161,7 @@ impl App {
 
     async fn count(&self, cell: &CellId, told: &[Told], additions: &Additions) -> Result<(), EnterError> {
         let Some(owner) = told.last().map(|one| &one.change.after.owner) else { return Ok(()) };
-        let store = &self.services.store;
+        let store = &self.store;
         for period_of in [Period::hour_of, Period::day_of] {
             for chunk in Chunk::of(&additions.parts, period_of) {
                 let mut left = Some(chunk);
@@ -198,11 +198,11 @@ impl App {
 
     /// The route of a class, or the class where the policy does not have it any more.
     fn route_of(&self, class: &str) -> String {
-        self.services.config.policy.template_of(class).unwrap_or(class).to_owned()
+        self.policy.template_of(class).unwrap_or(class).to_owned()
     }
 
     fn expiry(&self, environment: &str, at: Timestamp) -> Timestamp {
-        let policy = &self.services.config.policy;
+        let policy = &self.policy;
         let environment = policy.find_environment(environment).unwrap_or_else(|| policy.default_environment());
         at.plus_s(u64::from(environment.retention_days) * Day::SECONDS)
     }
@@ -217,7 +217,7 @@ fn counted(numbers: &PeriodNumbers, sequence: Sequence) -> u64 {
 
 /// Why a cell's books are not written.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum EnterError {
+pub enum EnterError {
     /// The table.
     #[error(transparent)]
     Store(#[from] StoreError),

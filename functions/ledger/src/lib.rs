@@ -5,18 +5,25 @@ mod odd;
 mod plan;
 mod record;
 
+use std::sync::Arc;
+
+use faregate_domain::policy::Policy;
+use faregate_edge::now::Clock;
 use faregate_gate::Services;
-use faregate_store::{SetAside, StoreError};
+use faregate_store::{SetAside, Store, StoreError};
 use serde::Serialize;
 use serde_json::Value;
 use tokio::task::JoinSet;
 
+pub use crate::enter::EnterError;
 use crate::record::{Record, Told, by_cell, records, sequence_number};
 
 /// The ledger function; cheap to clone.
 #[derive(Clone)]
 pub struct App {
-    services: Services,
+    store: Store,
+    policy: Arc<Policy>,
+    clock: Clock,
     seen: odd::Seen,
 }
 
@@ -39,8 +46,14 @@ pub struct ItemFailure {
 impl App {
     /// The function over ready services; it needs no secret.
     #[must_use]
-    pub fn new(services: Services) -> Self {
-        Self { services, seen: odd::Seen::default() }
+    pub fn new(services: &Services) -> Self {
+        Self::over(services.store.clone(), services.config.policy.clone(), services.clock.clone())
+    }
+
+    /// The ledger of a table.
+    #[must_use]
+    pub fn over(store: Store, policy: Policy, clock: Clock) -> Self {
+        Self { store, policy: Arc::new(policy), clock, seen: odd::Seen::default() }
     }
 
     /// Enters a batch of the stream's records. A record that cannot be understood is set aside, so that it does not hold
@@ -68,6 +81,18 @@ impl App {
         let answer = failed.and_then(|place| records.get(place)).and_then(sequence_number);
         let failures = answer.map(|number| ItemFailure { item_identifier: number.to_owned() });
         Ok(BatchAnswer { batch_item_failures: failures.into_iter().collect() })
+    }
+
+    /// Enters one record that was not taken before; false where it still cannot be understood.
+    ///
+    /// # Errors
+    /// [`EnterError`] when it must be tried again.
+    pub async fn replay(&self, record: &Value) -> Result<bool, EnterError> {
+        match Record::parse(record) {
+            Ok(Record::Cell(told)) => self.enter(vec![*told]).await.map(|()| true),
+            Ok(Record::Other) => Ok(true),
+            Err(_) => Ok(false),
+        }
     }
 
     /// Enters what is told of all cells, some of them at a time; the first record that failed.
@@ -106,9 +131,9 @@ impl App {
     async fn set_aside(&self, record: &Value, why: &str) -> Result<(), StoreError> {
         let number = sequence_number(record).unwrap_or("none");
         tracing::error!(sequence_number = number, why, "a record is set aside");
-        let (text, at) = (record.to_string(), self.services.clock.now());
+        let (text, at) = (record.to_string(), self.clock.now());
         let aside = SetAside { sequence_number: number.to_owned(), why: why.to_owned(), record: text, at };
-        self.services.store.set_aside(&aside).await
+        self.store.set_aside(&aside).await
     }
 }
 
@@ -119,6 +144,3 @@ pub struct NotABatch;
 
 /// Cells whose books are written side by side.
 const CELLS_AT_ONCE: usize = 16;
-
-#[cfg(test)]
-mod tests;

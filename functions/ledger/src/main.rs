@@ -8,7 +8,7 @@ use serde_json::Value;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     faregate_edge::log::start();
-    let app = App::new(Services::from_env(&[]).await?);
+    let app = App::new(&Services::from_env(&[]).await?);
     let app = &app;
     run(service_fn(
         move |event: LambdaEvent<Value>| async move { app.handle(event.payload).await.map_err(Error::from) },

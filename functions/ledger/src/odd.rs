@@ -74,7 +74,7 @@ impl App {
         if unknown.is_empty() {
             return Ok(());
         }
-        let store = &self.services.store;
+        let store = &self.store;
         for _ in 0..MAX_ROUNDS {
             let before = store.find_callers(cell).await?;
             let mut after = before.clone();
@@ -116,7 +116,7 @@ impl App {
             return Ok(());
         }
         let from = numbers.period.start().minus_s(7 * Day::SECONDS);
-        let week = self.services.store.find_hours(&owner.account, cell, from, numbers.period.start()).await?;
+        let week = self.store.find_hours(&owner.account, cell, from, numbers.period.start()).await?;
         let usual = week.iter().map(|hour| u64::try_from(hour.total().calls).unwrap_or(0)).max().unwrap_or(0);
         if !is_spike(calls, usual) {
             return Ok(());
@@ -133,7 +133,7 @@ impl App {
             account: owner.account.clone(),
             details: details.to_string(),
         };
-        Ok(self.services.store.insert_event(cell, &event).await?)
+        Ok(self.store.insert_event(cell, &event).await?)
     }
 
     /// Enters an event about a write.
@@ -152,7 +152,7 @@ impl App {
             account: told.change.after.owner.account.clone(),
             details: details.to_string(),
         };
-        Ok(self.services.store.insert_event(cell, &event).await?)
+        Ok(self.store.insert_event(cell, &event).await?)
     }
 }
 

@@ -27,8 +27,8 @@ impl Plan {
         let (mut noted, mut after) = (position.clone(), position.clone());
         let (mut holes, mut fresh) = (Vec::new(), Vec::new());
         for (place, fact) in facts {
-            let (sequence, seq) = number(&fact);
-            let is_late = match after.place(sequence, seq) {
+            let (sequence, previous, seq) = number(&fact);
+            let is_late = match after.place(sequence, previous, seq) {
                 Place::Known => continue,
                 Place::Next => false,
                 Place::Late => true,
@@ -42,19 +42,20 @@ impl Plan {
                     false
                 }
             };
-            after.enter(sequence, seq);
+            after.enter(sequence, previous, seq);
             fresh.push((place, fact, is_late));
         }
         Self { noted, holes, fresh, after, has_more: false }
     }
 }
 
-fn number(fact: &Fact) -> (Sequence, u64) {
+/// A fact's sequence, the number before it there, and its own.
+fn number(fact: &Fact) -> (Sequence, u64, u64) {
     match fact {
-        Fact::Admitted { seq, .. } => (Sequence::Requests, *seq),
-        Fact::Settled { seq, .. } => (Sequence::Settlements, *seq),
-        Fact::Granted { seq, .. } => (Sequence::Grants, *seq),
-        Fact::Returned { seq, .. } => (Sequence::Returns, *seq),
+        Fact::Admitted { seq, .. } => (Sequence::Requests, seq.saturating_sub(1), *seq),
+        Fact::Settled { seq, .. } => (Sequence::Settlements, seq.saturating_sub(1), *seq),
+        Fact::Granted { previous, seq, .. } => (Sequence::Grants, *previous, *seq),
+        Fact::Returned { seq, .. } => (Sequence::Returns, seq.saturating_sub(1), *seq),
     }
 }
 
@@ -82,7 +83,7 @@ pub(crate) fn correction(route: &str, reserved: MicroUsd, charge: &SettledCharge
 }
 
 /// An amount is at most a billion dollars, far below where 63 bits end.
-fn signed(amount: MicroUsd) -> i64 {
+pub(crate) fn signed(amount: MicroUsd) -> i64 {
     i64::try_from(amount.micro_usd()).unwrap_or(i64::MAX)
 }
 
@@ -109,7 +110,7 @@ mod tests {
     }
 
     fn fresh(plan: &Plan) -> Vec<(u64, bool)> {
-        plan.fresh.iter().map(|(_, fact, is_late)| (number(fact).1, *is_late)).collect()
+        plan.fresh.iter().map(|(_, fact, is_late)| (number(fact).2, *is_late)).collect()
     }
 
     #[test]

@@ -23,7 +23,7 @@ pub(crate) fn functions(services: &Services) -> Result<Functions, StartError> {
     let check = faregate_check::App::new(services.clone());
     let billing = faregate_billing::App::new(services.clone());
     let payments = faregate_payments::App::new(services.clone());
-    let ledger = faregate_ledger::App::new(services.clone());
+    let ledger = faregate_ledger::App::new(services);
     let ledger: Handler = Arc::new(move |event| {
         let ledger = ledger.clone();
         Box::pin(async move {

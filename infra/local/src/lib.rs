@@ -1,6 +1,7 @@
 //! The whole bundle on one machine: an API Gateway, a DynamoDB and the functions in one process.
 
 mod answer;
+mod books;
 mod bundle;
 mod call;
 mod client;
@@ -37,7 +38,7 @@ pub use data::DataError;
 pub use demo::Demo;
 pub use dynamodb::DynamoDbError;
 pub use gateway_response::InvalidGatewayResponse;
-pub use options::{Command, Options, PolicyCommand, RotatingSecret, SecretsCommand, WalletCommand};
+pub use options::{BooksOptions, Command, Options, PolicyCommand, RotatingSecret, SecretsCommand, WalletCommand};
 pub use policy::schema;
 pub use program::run;
 pub use routes::NobodyServes;

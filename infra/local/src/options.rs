@@ -89,9 +89,27 @@ pub enum Command {
     /// The secrets in the data folder; a program that runs on the folder need not be stopped
     #[command(subcommand)]
     Secrets(SecretsCommand),
+    /// Hold every wallet, project, key and lease against the books, while calls go on; ends with 1 where something differs
+    Audit(BooksOptions),
+    /// Enter the records that the ledger set aside, now that it understands them; ends with 1 where some are left
+    Replay(BooksOptions),
     /// Policy files: whether one can be used, and their JSON Schema
     #[command(subcommand)]
     Policy(PolicyCommand),
+}
+
+/// Whose books. Without a table, those of the data folder, of which no program must be running.
+#[derive(Clone, Debug, clap::Args)]
+pub struct BooksOptions {
+    /// A table of the AWS account that the environment's credentials belong to
+    #[arg(long, value_name = "NAME", env = "FAREGATE_TABLE")]
+    pub table: Option<String>,
+    /// Where an emulator is, http://HOST:PORT; a running program's is what it was given as --dynamodb
+    #[arg(long, value_name = "URL")]
+    pub endpoint: Option<BaseUrl>,
+    /// One account only
+    #[arg(long, value_name = "ID")]
+    pub account: Option<String>,
 }
 
 /// What can be done with the secrets.

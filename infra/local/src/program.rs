@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 use faregate_edge::{now::Clock, secrets::SecretName};
 
 use crate::{
+    books::{self, BooksError, Findings},
     data::DataError,
     log,
     options::{Command, GivenSecret, Options, PolicyCommand, RotatingSecret, SecretsCommand, WalletCommand},
@@ -49,6 +50,8 @@ fn obey(args: impl IntoIterator<Item = OsString>) -> Result<(), Failure> {
         Some(Command::Wallet(command)) => use_wallet(&options, command),
         Some(Command::Secrets(SecretsCommand::Rotate { secret })) => rotate(&options, secret),
         Some(Command::Secrets(SecretsCommand::Set { secret })) => set(&options, secret),
+        Some(Command::Audit(ref whose)) => work(books::audit(&options, whose)),
+        Some(Command::Replay(ref whose)) => work(books::replay(&options, whose)),
         Some(Command::Policy(PolicyCommand::Check { file })) => {
             say(&policy::check(&file)?);
             Ok(())
@@ -61,10 +64,20 @@ fn obey(args: impl IntoIterator<Item = OsString>) -> Result<(), Failure> {
     }
 }
 
-fn run_gateway(options: &Options) -> Result<(), Failure> {
+/// Does what takes a while and ends; prints what it says.
+fn work(task: impl Future<Output = Result<Findings, BooksError>>) -> Result<(), Failure> {
+    let found = runtime()?.block_on(task).map_err(|error| Failure::Obstacle(one_line(&error.to_string())))?;
+    say(&found.summary);
+    if found.faults.is_empty() { Ok(()) } else { Err(Failure::Unsound(found.faults)) }
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Failure::Obstacle(format!("no threads: {error}")))?;
-    runtime.block_on(async {
+    runtime.map_err(|error| Failure::Obstacle(format!("no threads: {error}")))
+}
+
+fn run_gateway(options: &Options) -> Result<(), Failure> {
+    runtime()?.block_on(async {
         let stop = stop_signal()?;
         let running = start(options.clone()).await?;
         greet(&running, options).await;
@@ -200,7 +213,7 @@ fn say(text: &str) {
 enum Failure {
     /// One line about what is in the way.
     Obstacle(String),
-    /// A line for each fault of a policy.
+    /// A line for each fault of a policy, or of the books.
     Unsound(Vec<String>),
 }
 

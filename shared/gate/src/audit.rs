@@ -12,7 +12,6 @@ use faregate_domain::{
     funding::Wallet,
     id::{AccountId, ProjectId},
     ledger::{AccountWallet, Entry},
-    money::MicroUsd,
     policy::Policy,
     time::{Day, Timestamp},
 };
@@ -168,14 +167,14 @@ impl Auditor {
         Ok(())
     }
 
-    async fn movements(&self, id: &CellId, sequence: Sequence) -> Result<BTreeMap<u64, MicroUsd>, AuditError> {
+    async fn movements(&self, id: &CellId, sequence: Sequence) -> Result<BTreeMap<u64, i64>, AuditError> {
         let mut all = BTreeMap::new();
         let mut after = 0;
         loop {
             let movements = self.store.find_movements(id, sequence, after, ROWS).await?;
             let Some(last) = movements.last() else { return Ok(all) };
             after = last.seq;
-            all.extend(movements.iter().map(|movement| (movement.seq, movement.amount)));
+            all.extend(movements.iter().map(|movement| (movement.seq, movement.micro_usd)));
         }
     }
 

@@ -121,6 +121,24 @@ impl Services {
         self.refused.write_down(&self.store, self.clock.now()).await;
     }
 
+    /// A table of the account that the environment's credentials belong to, for tools that read and mend it.
+    #[must_use]
+    pub fn table_of_env(table: &str) -> Store {
+        let client = aws_sdk_dynamodb::config::Builder::from(&aws_of_lambda());
+        Store::new(Store::client_from(client, Patience::LOCAL), table.to_owned())
+    }
+
+    /// A table of the emulator at `endpoint`.
+    #[must_use]
+    pub fn table_at(endpoint: &str, table: &str) -> Store {
+        let region = Region::from_static("us-east-1");
+        let aws = aws_config::SdkConfig::builder().behavior_version(BehaviorVersion::latest()).region(region).build();
+        let client = aws_sdk_dynamodb::config::Builder::from(&aws)
+            .endpoint_url(endpoint)
+            .credentials_provider(Credentials::new("local", "local", None, None, "faregate"));
+        Store::new(Store::client_from(client, Patience::LOCAL), table.to_owned())
+    }
+
     /// Connects to an emulator at `dynamodb_endpoint`, with credentials that are none.
     #[must_use]
     pub fn connect_local(config: Config, dynamodb_endpoint: &str, clock: Clock) -> Self {

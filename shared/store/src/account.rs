@@ -52,6 +52,30 @@ pub struct Account {
 }
 
 impl Store {
+    /// Some of all accounts, in no order, and where to go on; it reads the whole table, piece by piece.
+    ///
+    /// # Errors
+    /// [`StoreError`] when DynamoDB gave no answer.
+    pub async fn scan_accounts(
+        &self,
+        after: Option<HashMap<String, AttributeValue>>,
+    ) -> Result<(Vec<AccountId>, Option<HashMap<String, AttributeValue>>), StoreError> {
+        let scan = self.client().scan().table_name(self.table()).set_exclusive_start_key(after);
+        let scan = scan
+            .filter_expression("sk = :account AND begins_with(pk, :prefix)")
+            .projection_expression("pk")
+            .expression_attribute_values(":account", AttributeValue::S(ACCOUNT.to_owned()))
+            .expression_attribute_values(":prefix", AttributeValue::S(AccountId::PREFIX.to_owned()));
+        let found = scan.send().await.map_err(|error| StoreError::unanswered("scan", &error))?;
+        let account = |item: &Item| {
+            let text = item.get("pk").and_then(|value| value.as_s().ok());
+            let id = text.and_then(|text| AccountId::parse(text).ok());
+            id.ok_or_else(|| StoreError::malformed("account", "pk"))
+        };
+        let accounts = found.items.unwrap_or_default().iter().map(account).collect::<Result<_, _>>()?;
+        Ok((accounts, found.last_evaluated_key))
+    }
+
     /// The account of a wallet.
     ///
     /// # Errors

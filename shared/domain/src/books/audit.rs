@@ -38,10 +38,10 @@ pub struct CellBooks {
     pub older: Numbers,
     /// All others.
     pub rows: Vec<AuditedRow>,
-    /// Amounts of the grants, by number; one that brought no money counts too.
-    pub grants: BTreeMap<u64, MicroUsd>,
-    /// Amounts of the returns, by number.
-    pub returns: BTreeMap<u64, MicroUsd>,
+    /// Grants by number, in millionths of a dollar; one that brought no money counts too.
+    pub grants: BTreeMap<u64, i64>,
+    /// Returns by number, in millionths of a dollar.
+    pub returns: BTreeMap<u64, i64>,
     /// Leases that were moved out of the cell.
     pub retired: BTreeMap<ChargeNonce, MicroUsd>,
     /// What is missing from the books.
@@ -187,8 +187,8 @@ impl Findings {
     }
 }
 
-fn up_to(amounts: &BTreeMap<u64, MicroUsd>, last: u64) -> i128 {
-    amounts.range(..=last).map(|(_, moved)| amount(*moved)).sum()
+fn up_to(amounts: &BTreeMap<u64, i64>, last: u64) -> i128 {
+    amounts.range(..=last).map(|(_, moved)| i128::from(*moved)).sum()
 }
 
 fn amount(money: MicroUsd) -> i128 {

@@ -3,6 +3,7 @@
 use crate::{
     cell::{CellId, Owner},
     money::MicroUsd,
+    recall::CLOSED,
     row::Row,
     time::Timestamp,
 };
@@ -70,12 +71,15 @@ pub enum Fact {
         /// The charge.
         charge: SettledCharge,
     },
-    /// The project's money came into the cell.
+    /// The project's money came into the cell, or was taken back from it under a grant's number.
     Granted {
+        /// The number before: one less, but for the number that closes a cell to any further grant.
+        previous: u64,
         /// The grant's number.
         seq: u64,
-        /// How much; nothing where only tokens of the project's rate were granted.
-        amount: MicroUsd,
+        /// How much, in millionths of a dollar; below zero where money was taken back, and nothing where only tokens of the
+        /// project's rate were granted.
+        micro_usd: i64,
     },
     /// Money went back from the cell to its project.
     Returned {
@@ -94,17 +98,19 @@ impl Change {
     pub fn facts(&self) -> Result<Vec<Fact>, Unreadable> {
         let (before, after) = (self.before.as_ref(), &self.after);
         let mut facts = Vec::new();
-        let granted = |image: &Image| image.granted;
         if let Some(seq) = stepped(before.map(|image| image.return_seq), after.return_seq, "rs")? {
             facts.push(Fact::Returned { seq, amount: after.returned });
         }
-        if let Some(seq) = stepped(before.map(|image| image.grant_seq), after.grant_seq, "gs")? {
-            let before = before.map_or(MicroUsd::ZERO, granted);
-            let Some(amount) = after.granted.micro_usd().checked_sub(before.micro_usd()) else {
-                return Err(Unreadable { sequence: "gt" });
-            };
-            facts
-                .push(Fact::Granted { seq, amount: MicroUsd::new(amount).map_err(|_| Unreadable { sequence: "gt" })? });
+        let previous = before.map_or(0, |image| image.grant_seq);
+        if previous != after.grant_seq {
+            let is_closing = previous < CLOSED && after.grant_seq == CLOSED;
+            if after.grant_seq != previous + 1 && !is_closing {
+                return Err(Unreadable { sequence: "gs" });
+            }
+            let returned = if facts.is_empty() { MicroUsd::ZERO } else { after.returned };
+            let before = before.map_or(MicroUsd::ZERO, |image| image.granted);
+            let micro_usd = signed(after.granted) + signed(returned) - signed(before);
+            facts.push(Fact::Granted { previous, seq: after.grant_seq, micro_usd });
         }
         if let Some(seq) = stepped(before.map(|image| image.requests), after.requests, "n")? {
             let row = after.last_row.clone().ok_or(Unreadable { sequence: "lr" })?;
@@ -116,6 +122,11 @@ impl Change {
         }
         Ok(facts)
     }
+}
+
+/// An amount is at most a billion dollars, far below where 63 bits end.
+fn signed(amount: MicroUsd) -> i64 {
+    i64::try_from(amount.micro_usd()).unwrap_or(i64::MAX)
 }
 
 /// The number that a sequence has come to, where this write moved it.
@@ -195,8 +206,10 @@ mod tests {
     fn one_write_may_bring_money_and_admit() {
         let after =
             Image { requests: 1, last_row: Some(row()), grant_seq: 1, granted: usd(50), is_leased: true, ..image() };
-        let wanted =
-            [Fact::Granted { seq: 1, amount: usd(50) }, Fact::Admitted { seq: 1, row: row(), is_leased: true }];
+        let wanted = [
+            Fact::Granted { previous: 0, seq: 1, micro_usd: 50 },
+            Fact::Admitted { seq: 1, row: row(), is_leased: true },
+        ];
         assert_eq!(facts(Some(image()), after).unwrap(), wanted);
     }
 
@@ -212,6 +225,20 @@ mod tests {
     }
 
     #[test]
+    fn money_that_is_taken_back_has_a_grants_number() {
+        let before = Image { grant_seq: 4, granted: usd(50), ..image() };
+        let under_a_budget = Image { grant_seq: 5, granted: usd(20), ..before.clone() };
+        let wanted = Fact::Granted { previous: 4, seq: 5, micro_usd: -30 };
+        assert_eq!(facts(Some(before.clone()), under_a_budget).unwrap(), [wanted]);
+        let closed = Image { grant_seq: CLOSED, granted: usd(0), ..before.clone() };
+        let wanted = Fact::Granted { previous: 4, seq: CLOSED, micro_usd: -50 };
+        assert_eq!(facts(Some(before), closed.clone()).unwrap(), [wanted]);
+        let again = Image { grant_seq: CLOSED + 1, ..closed.clone() };
+        let wanted = Fact::Granted { previous: CLOSED, seq: CLOSED + 1, micro_usd: 0 };
+        assert_eq!(facts(Some(closed), again).unwrap(), [wanted]);
+    }
+
+    #[test]
     fn what_no_single_write_does_is_not_believed() {
         let one = Image { requests: 1, last_row: Some(row()), granted: usd(5), ..image() };
         for after in [
@@ -220,7 +247,8 @@ mod tests {
             Image { requests: 2, last_row: None, ..one.clone() },
             Image { settlements: 1, ..one.clone() },
             Image { settlements: 2, last_settled: Some(settled()), ..one.clone() },
-            Image { grant_seq: 1, granted: usd(4), ..one.clone() },
+            Image { grant_seq: 2, ..one.clone() },
+            Image { grant_seq: CLOSED + 1, ..one.clone() },
             Image { return_seq: 2, ..one.clone() },
         ] {
             assert!(facts(Some(one.clone()), after.clone()).is_err(), "{after:?}");

@@ -109,12 +109,12 @@ impl Position {
         self.holes.iter()
     }
 
-    /// Where a number stands.
+    /// Where a number stands that follows `previous`.
     #[must_use]
-    pub fn place(&self, sequence: Sequence, seq: u64) -> Place {
+    pub fn place(&self, sequence: Sequence, previous: u64, seq: u64) -> Place {
         let last = self.last(sequence);
-        if seq > last.saturating_add(1) {
-            return Place::Beyond(Hole { sequence, first: last + 1, last: seq - 1 });
+        if previous > last {
+            return Place::Beyond(Hole { sequence, first: last + 1, last: previous });
         }
         if seq > last {
             return Place::Next;
@@ -131,8 +131,8 @@ impl Position {
     }
 
     /// Takes note that a number is in the books.
-    pub fn enter(&mut self, sequence: Sequence, seq: u64) {
-        match self.place(sequence, seq) {
+    pub fn enter(&mut self, sequence: Sequence, previous: u64, seq: u64) {
+        match self.place(sequence, previous, seq) {
             Place::Known => {}
             Place::Next => _ = self.last.insert(sequence, seq),
             Place::Late => self.fill(sequence, seq),
@@ -163,6 +163,14 @@ mod tests {
 
     const N: Sequence = Sequence::Requests;
 
+    fn place(position: &Position, seq: u64) -> Place {
+        position.place(N, seq - 1, seq)
+    }
+
+    fn enter(position: &mut Position, seq: u64) {
+        position.enter(N, seq - 1, seq);
+    }
+
     fn hole(first: u64, last: u64) -> Hole {
         Hole { sequence: N, first, last }
     }
@@ -181,19 +189,30 @@ mod tests {
     #[test]
     fn numbers_are_placed() {
         let mut position = Position::default();
-        assert_eq!(position.place(N, 1), Place::Next);
-        assert_eq!(position.place(N, 3), Place::Beyond(hole(1, 2)));
-        position.enter(N, 3);
+        assert_eq!(place(&position, 1), Place::Next);
+        assert_eq!(place(&position, 3), Place::Beyond(hole(1, 2)));
+        enter(&mut position, 3);
         assert_eq!(
-            [position.place(N, 1), position.place(N, 2), position.place(N, 3)],
+            [place(&position, 1), place(&position, 2), place(&position, 3)],
             [Place::Late, Place::Late, Place::Known]
         );
-        assert_eq!(position.place(N, 4), Place::Next);
-        assert_eq!(position.place(Sequence::Grants, 1), Place::Next);
-        position.enter(N, 2);
+        assert_eq!(place(&position, 4), Place::Next);
+        assert_eq!(position.place(Sequence::Grants, 0, 1), Place::Next);
+        enter(&mut position, 2);
         assert_eq!(position.holes().copied().collect::<Vec<_>>(), [hole(1, 1)]);
-        position.enter(N, 1);
+        enter(&mut position, 1);
         assert_eq!(position.holes().count(), 0);
+    }
+
+    #[test]
+    fn a_number_may_follow_another_from_afar() {
+        let mut position = Position::default();
+        position.enter(Sequence::Grants, 0, 1);
+        assert_eq!(position.place(Sequence::Grants, 1, 1 << 62), Place::Next);
+        let missed = Hole { sequence: Sequence::Grants, first: 2, last: 3 };
+        assert_eq!(position.place(Sequence::Grants, 3, 1 << 62), Place::Beyond(missed));
+        position.enter(Sequence::Grants, 1, 1 << 62);
+        assert_eq!((position.last(Sequence::Grants), position.holes().count()), (1 << 62, 0));
     }
 
     #[test]
@@ -202,9 +221,9 @@ mod tests {
         position.note(hole(1, 4));
         position.note(hole(1, 4));
         assert_eq!((position.last(N), position.holes().count()), (4, 1));
-        position.enter(N, 5);
-        position.enter(N, 2);
-        position.enter(N, 2);
+        enter(&mut position, 5);
+        enter(&mut position, 2);
+        enter(&mut position, 2);
         assert_eq!(position.holes().copied().collect::<Vec<_>>(), [hole(1, 1), hole(3, 4)]);
     }
 
@@ -213,9 +232,9 @@ mod tests {
         fn every_number_is_entered_once_in_whatever_order(seqs in prop::collection::vec(1_u64..40, 0..120)) {
             let (mut position, mut entered) = (Position::default(), BTreeSet::new());
             for seq in &seqs {
-                let is_new = position.place(N, *seq) != Place::Known;
+                let is_new = place(&position, *seq) != Place::Known;
                 prop_assert_eq!(is_new, entered.insert(*seq));
-                position.enter(N, *seq);
+                enter(&mut position, *seq);
             }
             let missing: u64 = position.holes().map(|hole| hole.last - hole.first + 1).sum();
             let last = position.last(N);

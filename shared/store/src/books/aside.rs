@@ -29,7 +29,7 @@ pub struct SetAside {
 }
 
 impl Store {
-    /// Keeps a record; one that is kept already stays as it is.
+    /// Keeps a record; one that is kept already is kept anew, with its new time.
     ///
     /// # Errors
     /// [`StoreError`] when DynamoDB gave no answer; it may be kept.
@@ -67,7 +67,6 @@ pub(crate) fn keeping(aside: &SetAside) -> Write {
     for clause in ["re = :record", "wy = :why", "#at = :at"] {
         builder.set(clause);
     }
-    builder.require("attribute_not_exists(pk)");
     builder.build(ASIDE.to_owned(), &aside.sequence_number)
 }
 

@@ -1,9 +1,9 @@
-//! Money that came into a cell from its project, or went back: one item for each.
+//! Money that came into a cell from its project, or went back: one item for each. A grant's number may also take money back;
+//! its amount is then below zero.
 
 use faregate_domain::{
     books::Sequence,
     cell::{CellId, Owner},
-    money::MicroUsd,
     time::Timestamp,
 };
 
@@ -23,8 +23,8 @@ pub struct Movement {
     pub sequence: Sequence,
     /// Its number there.
     pub seq: u64,
-    /// How much.
-    pub amount: MicroUsd,
+    /// How much, in millionths of a dollar.
+    pub micro_usd: i64,
     /// About when.
     pub at: Timestamp,
 }
@@ -59,7 +59,7 @@ pub(crate) fn moving(cell: &CellId, owner: &Owner, movement: &Movement) -> Write
     let mut builder = Builder::default();
     builder.name("#at", "at");
     builder.number(":at", movement.at.epoch_ms());
-    builder.number(":amount", movement.amount.micro_usd());
+    builder.number(":amount", movement.micro_usd);
     builder.string(":project", owner.project.suffix());
     for clause in ["#at = :at", "am = :amount", "prj = :project"] {
         builder.set(clause);
@@ -73,11 +73,11 @@ fn parse(item: &Item, sequence: Sequence) -> Result<Movement, StoreError> {
     let malformed = |attribute: &str| StoreError::malformed("movement", attribute);
     let seq = read.string("sk")?.strip_prefix(prefix(sequence)).and_then(|digits| digits.parse().ok());
     let at = Timestamp::from_epoch_ms(read.number("at")?);
-    Ok(Movement { sequence, seq: seq.ok_or_else(|| malformed("sk"))?, amount: read.money("am")?, at })
+    Ok(Movement { sequence, seq: seq.ok_or_else(|| malformed("sk"))?, micro_usd: read.number("am")?, at })
 }
 
 fn sort_key(sequence: Sequence, seq: u64) -> String {
-    format!("{}{seq:012}", prefix(sequence))
+    format!("{}{seq:019}", prefix(sequence))
 }
 
 fn prefix(sequence: Sequence) -> &'static str {
