@@ -160,7 +160,7 @@ impl Findings {
     }
 
     /// Nothing was found, or an error with everything that was.
-    pub(super) fn conclude(self, tree: &Tree<'_>) -> Result<(), PolicyError> {
+    pub(super) fn conclude(self, tree: &Tree) -> Result<(), PolicyError> {
         if self.0.is_empty() {
             return Ok(());
         }

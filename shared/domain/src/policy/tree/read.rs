@@ -1,28 +1,27 @@
 //! Reads a type from the tree, and names the field that does not fit.
 
-use std::{collections::BTreeSet, fmt, slice};
+use std::{collections::BTreeSet, fmt, iter::Enumerate, rc::Rc, slice};
 
 use serde::{
     Deserialize, Deserializer,
     de::{DeserializeSeed, Error, IntoDeserializer, MapAccess, SeqAccess, Unexpected, Visitor, value::StrDeserializer},
     forward_to_deserialize_any,
 };
-use serde_saphyr::Spanned;
 
-use super::{Node, Tree};
+use super::{Member, Node, Tree, Value};
 use crate::policy::{
     fault::{Fault, Finding},
     field::Step,
 };
 
-impl Tree<'_> {
+impl Tree {
     /// The file as `T`; the first thing that does not fit ends it.
     ///
     /// # Errors
     /// What does not fit, and where.
     pub(in crate::policy) fn read<'de, T: Deserialize<'de>>(&'de self) -> Result<T, Finding> {
-        T::deserialize(Reader { node: &self.root, text: self.text }).map_err(|misfit| Finding {
-            line: misfit.line.unwrap_or_default().max(1),
+        T::deserialize(Reader(&self.0)).map_err(|misfit| Finding {
+            line: misfit.line.unwrap_or(1),
             field: misfit.inside_out.into_iter().rev().collect(),
             fault: Fault::Syntax(misfit.message),
         })
@@ -60,74 +59,65 @@ impl Error for Misfit {
 
 /// A value about to be read.
 #[derive(Clone, Copy)]
-struct Reader<'t> {
-    node: &'t Spanned<Node>,
-    text: &'t str,
-}
+struct Reader<'t>(&'t Node);
 
 impl<'t> Reader<'t> {
-    /// A value where a text is wanted. What YAML takes for a number is the text that stands there: `0.10` keeps its zero.
     fn text(self) -> Result<&'t str, Misfit> {
-        match &self.node.value {
-            Node::Text(text) => Ok(text),
-            Node::Bool(_) | Node::Number(_) => self.written().ok_or_else(|| self.unlike("a text")),
-            Node::Null | Node::List(_) | Node::Map(_) => Err(self.unlike("a text")),
+        match &self.0.value {
+            Value::Plain(text) if !is_null(text) => Ok(text),
+            Value::Quoted(text) => Ok(text),
+            _ => Err(self.unlike("a text")),
         }
     }
 
-    fn written(self) -> Option<&'t str> {
-        let span = self.node.defined.span();
-        let start = usize::try_from(span.byte_offset()?).ok()?;
-        let length = usize::try_from(span.byte_len()?).ok()?;
-        self.text.get(start..start.checked_add(length)?)
-    }
-
     fn whole_number(self) -> Result<u64, Misfit> {
-        let number = match &self.node.value {
-            Node::Number(number) => number.as_u64(),
-            Node::Text(text) => text.parse().ok(),
-            _ => None,
+        let number = match &self.0.value {
+            Value::Plain(text) | Value::Quoted(text) => whole(text),
+            Value::List(_) | Value::Map(_) => None,
         };
-        number.ok_or_else(|| self.misfit("is no whole number, or too large"))
+        number.ok_or_else(|| self.misfit(NO_WHOLE_NUMBER))
     }
 
     fn unlike(self, wanted: &str) -> Misfit {
-        let found = match &self.node.value {
-            Node::Null => Unexpected::Other("null"),
-            Node::Bool(is_true) => Unexpected::Bool(*is_true),
-            Node::Number(_) => Unexpected::Other("a number"),
-            Node::Text(text) => Unexpected::Str(text),
-            Node::List(_) => Unexpected::Seq,
-            Node::Map(_) => Unexpected::Map,
+        let found = match &self.0.value {
+            Value::Plain(text) if is_null(text) => Unexpected::Other("nothing"),
+            Value::Plain(text) | Value::Quoted(text) => Unexpected::Str(text),
+            Value::List(_) => Unexpected::Other("a list"),
+            Value::Map(_) => Unexpected::Other("a map"),
         };
-        Misfit::invalid_type(found, &wanted).at(self.line())
+        Misfit::invalid_type(found, &wanted).at(self.0.line)
+    }
+
+    fn misfit(self, message: &str) -> Misfit {
+        Misfit::custom(message).at(self.0.line)
     }
 
     /// What was read, or the misfit with this line where it has none.
     fn placed<T>(self, read: Result<T, Misfit>) -> Result<T, Misfit> {
-        read.map_err(|misfit| misfit.at(self.line()))
-    }
-
-    fn misfit(self, message: &str) -> Misfit {
-        Misfit::custom(message).at(self.line())
-    }
-
-    fn line(self) -> u64 {
-        self.node.referenced.line()
+        read.map_err(|misfit| misfit.at(self.0.line))
     }
 }
 
 impl<'de> Deserializer<'de> for Reader<'de> {
     type Error = Misfit;
 
+    /// For whoever takes whatever is there: the core schema of YAML 1.2 (section 10.3) says what it is.
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misfit> {
-        self.placed(match &self.node.value {
-            Node::Null => visitor.visit_unit(),
-            Node::Bool(is_true) => visitor.visit_bool(*is_true),
-            Node::Number(number) => number.deserialize_any(visitor).map_err(Misfit::custom),
-            Node::Text(text) => visitor.visit_borrowed_str(text),
-            Node::List(_) => self.deserialize_seq(visitor),
-            Node::Map(_) => self.deserialize_map(visitor),
+        self.placed(match &self.0.value {
+            Value::Plain(text) if is_null(text) => visitor.visit_unit(),
+            Value::Plain(text) => match text.as_str() {
+                "true" | "True" | "TRUE" => visitor.visit_bool(true),
+                "false" | "False" | "FALSE" => visitor.visit_bool(false),
+                text => match (whole(text), text.parse::<i64>(), real(text)) {
+                    (Some(number), _, _) => visitor.visit_u64(number),
+                    (None, Ok(number), _) => visitor.visit_i64(number),
+                    (None, Err(_), Some(number)) => visitor.visit_f64(number),
+                    (None, Err(_), None) => visitor.visit_borrowed_str(text),
+                },
+            },
+            Value::Quoted(text) => visitor.visit_borrowed_str(text),
+            Value::List(_) => self.deserialize_seq(visitor),
+            Value::Map(_) => self.deserialize_map(visitor),
         })
     }
 
@@ -140,8 +130,7 @@ impl<'de> Deserializer<'de> for Reader<'de> {
     }
 
     fn deserialize_u32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misfit> {
-        let number = u32::try_from(self.whole_number()?);
-        visitor.visit_u32(number.map_err(|_| self.misfit("is no whole number, or too large"))?)
+        visitor.visit_u32(u32::try_from(self.whole_number()?).map_err(|_| self.misfit(NO_WHOLE_NUMBER))?)
     }
 
     fn deserialize_u64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misfit> {
@@ -149,7 +138,10 @@ impl<'de> Deserializer<'de> for Reader<'de> {
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misfit> {
-        if matches!(self.node.value, Node::Null) { visitor.visit_none() } else { visitor.visit_some(self) }
+        match &self.0.value {
+            Value::Plain(text) if is_null(text) => visitor.visit_none(),
+            _ => visitor.visit_some(self),
+        }
     }
 
     fn deserialize_enum<V: Visitor<'de>>(
@@ -163,14 +155,13 @@ impl<'de> Deserializer<'de> for Reader<'de> {
     }
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misfit> {
-        let Node::List(items) = &self.node.value else { return Err(self.unlike("a list")) };
-        self.placed(visitor.visit_seq(Items { items: items.iter().enumerate(), text: self.text }))
+        let Value::List(items) = &self.0.value else { return Err(self.unlike("a list")) };
+        self.placed(visitor.visit_seq(Items(items.iter().enumerate())))
     }
 
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misfit> {
-        let Node::Map(members) = &self.node.value else { return Err(self.unlike("a map")) };
-        let members = Members { left: members.iter(), value: None, seen: BTreeSet::new(), text: self.text };
-        self.placed(visitor.visit_map(members))
+        let Value::Map(members) = &self.0.value else { return Err(self.unlike("a map")) };
+        self.placed(visitor.visit_map(Members { left: members.iter(), named: None, seen: BTreeSet::new() }))
     }
 
     fn deserialize_struct<V: Visitor<'de>>(
@@ -188,47 +179,60 @@ impl<'de> Deserializer<'de> for Reader<'de> {
     }
 }
 
-struct Items<'t> {
-    items: std::iter::Enumerate<slice::Iter<'t, Spanned<Node>>>,
-    text: &'t str,
-}
+struct Items<'t>(Enumerate<slice::Iter<'t, Rc<Node>>>);
 
 impl<'de> SeqAccess<'de> for Items<'de> {
     type Error = Misfit;
 
     fn next_element_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, Misfit> {
-        let Some((index, node)) = self.items.next() else { return Ok(None) };
-        let read = seed.deserialize(Reader { node, text: self.text });
-        read.map(Some).map_err(|misfit| misfit.inside(Step::Item(index)))
+        let Some((index, node)) = self.0.next() else { return Ok(None) };
+        seed.deserialize(Reader(node)).map(Some).map_err(|misfit| misfit.inside(Step::Item(index)))
     }
 }
 
 struct Members<'t> {
-    left: slice::Iter<'t, (Spanned<String>, Spanned<Node>)>,
-    /// The value of the last name that was read.
-    value: Option<(&'t str, &'t Spanned<Node>)>,
+    left: slice::Iter<'t, Member>,
+    /// The one whose name was read last.
+    named: Option<&'t Member>,
     seen: BTreeSet<&'t str>,
-    text: &'t str,
 }
 
 impl<'de> MapAccess<'de> for Members<'de> {
     type Error = Misfit;
 
     fn next_key_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, Misfit> {
-        let Some((name, value)) = self.left.next() else { return Ok(None) };
-        let line = name.referenced.line();
-        let name = name.value.as_str();
+        let Some(member) = self.left.next() else { return Ok(None) };
+        let name = member.name.as_str();
         if !self.seen.insert(name) {
-            return Err(Misfit::custom(format_args!("{name:?} is there twice")).at(line));
+            return Err(Misfit::custom(format_args!("{name:?} is there twice")).at(member.line));
         }
-        self.value = Some((name, value));
+        self.named = Some(member);
         let read: Result<_, Misfit> = seed.deserialize(name.into_deserializer());
-        read.map(Some).map_err(|misfit| misfit.at(line).inside(Step::Key(name.to_owned())))
+        read.map(Some).map_err(|misfit| misfit.at(member.line).inside(Step::Key(name.to_owned())))
     }
 
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Misfit> {
-        let (name, node) = self.value.take().ok_or_else(|| Misfit::custom("a value before its name"))?;
-        let read = seed.deserialize(Reader { node, text: self.text });
-        read.map_err(|misfit| misfit.inside(Step::Key(name.to_owned())))
+        let member = self.named.take().ok_or_else(|| Misfit::custom("a value before its name"))?;
+        seed.deserialize(Reader(&member.value)).map_err(|misfit| misfit.inside(Step::Key(member.name.clone())))
     }
 }
+
+fn is_null(plain: &str) -> bool {
+    matches!(plain, "" | "~" | "null" | "Null" | "NULL")
+}
+
+fn whole(text: &str) -> Option<u64> {
+    match (text.strip_prefix("0x"), text.strip_prefix("0o")) {
+        (Some(hex), _) => u64::from_str_radix(hex, 16).ok(),
+        (None, Some(octal)) => u64::from_str_radix(octal, 8).ok(),
+        (None, None) => text.parse().ok(),
+    }
+}
+
+/// A number with a point or an exponent; what else Rust calls a number is a word here.
+fn real(text: &str) -> Option<f64> {
+    let is_written_so = text.bytes().all(|byte| byte.is_ascii_digit() || b"+-.eE".contains(&byte));
+    is_written_so.then(|| text.parse().ok()).flatten()
+}
+
+const NO_WHOLE_NUMBER: &str = "is no whole number, or too large";
