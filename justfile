@@ -74,7 +74,7 @@ fuzz target:
 bench:
     cargo bench --package faregate-tests
 
-# The authorizer's stripped size.
+# The functions' stripped sizes.
 size:
     .ci/run size
 
@@ -113,3 +113,7 @@ deployed:
 # How long each release binary takes to start and to answer, beside a Node and a Python authorizer.
 cold-start runs="20":
     COLD_START_RUNS={{ runs }} .ci/run cold_start
+
+# How many instructions each release binary carries out to start and to answer; does not depend on the machine's load.
+instructions:
+    .ci/run instructions

@@ -1,10 +1,11 @@
 """How long each function takes to start, to answer first and to answer again, how much memory it holds, how large it is.
 
-    measure.py [--runs 20] [--warm 200] --gate FAREGATE NAME=BINARY ... [--peer NAME=COMMAND ...]
+    measure.py [--runs 20] [--warm 200] [--tls] --gate FAREGATE NAME=BINARY ... [--peer NAME=COMMAND ...]
 
 Starts the gate's local program for its table, secrets and demo key. Then starts each binary, as often as asked, under a
 Runtime API of its own (runtime_api.py): `init` ends with its first poll, `first` and `warm` are answers to an event. Times
 are of this machine, against a store on this machine; they say how versions and languages compare, not what AWS takes.
+With `--tls` the store is reached through a door that speaks TLS (tls_door.py), as AWS's does.
 """
 
 import argparse
@@ -19,6 +20,7 @@ import tempfile
 import time
 
 from runtime_api import RuntimeApi
+from tls_door import TlsDoor
 
 EVENTS = pathlib.Path(__file__).parent.parent / "events"
 # Which event each function is asked, and what of the answer shows that it did its work.
@@ -36,7 +38,7 @@ ASKED = {
 
 def main():
     options = parse()
-    with tempfile.TemporaryDirectory() as folder, Gate(options.gate, folder) as gate:
+    with tempfile.TemporaryDirectory() as folder, Gate(options.gate, folder, options.tls) as gate:
         rows = []
         for name, command in options.measured:
             rows.append(measure(name, command, gate, options))
@@ -47,6 +49,7 @@ def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=20)
     parser.add_argument("--warm", type=int, default=200)
+    parser.add_argument("--tls", action="store_true")
     parser.add_argument("--gate", required=True)
     parser.add_argument("--peer", action="append", default=[], metavar="NAME=COMMAND")
     parser.add_argument("binaries", nargs="+", metavar="NAME=BINARY")
@@ -60,10 +63,11 @@ def parse():
 class Gate:
     """The local program: a table with a demo key in it."""
 
-    def __init__(self, program, folder):
+    def __init__(self, program, folder, has_tls=False):
         self.folder = folder
         port = free_port()
-        self.dynamodb = "http://127.0.0.1:%d" % port
+        self.door = TlsDoor(folder, port) if has_tls else None
+        self.dynamodb = self.door.address if has_tls else "http://127.0.0.1:%d" % port
         self.log = open(os.path.join(folder, "gate.log"), "w+")
         # The demo key must not run into a limit while it is measured.
         policy = (EVENTS.parents[1] / "infra/policies/default.yaml").read_text()
@@ -92,6 +96,8 @@ class Gate:
         self.process.terminate()
         self.process.wait()
         self.log.close()
+        if self.door:
+            self.door.close()
 
     def environment(self, runtime_api):
         return {
@@ -108,6 +114,7 @@ class Gate:
             "FAREGATE_TABLE": "faregate",
             "FAREGATE_ORIGIN": "http://127.0.0.1:8080",
             "FAREGATE_SECRETS": "file:" + os.path.join(self.folder, "data", "secrets.json"),
+            **(self.door.trust if self.door else {}),
         }
 
 
@@ -187,4 +194,5 @@ def free_port():
         return probe.getsockname()[1]
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -146,9 +146,12 @@ impl Link {
         self.carry_out("PutItem", &json!({"TableName": table, "Item": item}));
     }
 
-    /// Changes an item of the embedded engine by an update expression, in which `:one` is 1.
-    pub fn change(&self, table: &str, partition: &str, sort: &str, update: &str) {
+    /// Changes an item of the embedded engine by an update expression, in which `:one` is 1 and `#name` is `name`.
+    pub fn change(&self, table: &str, partition: &str, sort: &str, update: &str, name: &str) {
         let mut request = json!({"TableName": table, "Key": key(partition, sort), "UpdateExpression": update});
+        if update.contains("#name") {
+            request["ExpressionAttributeNames"] = json!({"#name": name});
+        }
         if update.contains(":one") {
             request["ExpressionAttributeValues"] = json!({":one": {"N": "1"}});
         }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region, SharedCredentialsProvider};
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use faregate_edge::{
     config::{Config, ConfigError},
     now::Clock,
@@ -158,13 +159,17 @@ impl Services {
     }
 }
 
-/// What Lambda gives a function: region and credentials in its environment, and an emulator's address where one is named. The SDK's own chain would also look into
-/// profiles, containers and instances, and bring the code for it.
+/// What Lambda gives a function: region and credentials in its environment, and an emulator's address where one is named.
+/// The SDK's own chain would also look into profiles, containers and instances, and bring the code for it.
+///
+/// All clients share one pool: one with its own, as the store has for its writes, would connect in the first request.
 fn aws_of_lambda() -> aws_config::SdkConfig {
+    let pool = aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::AwsLc)).build_https();
     let region = find("AWS_REGION").or_else(|| find("AWS_DEFAULT_REGION")).map(Region::new);
     let mut aws = aws_config::SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(region)
+        .http_client(pool)
         .credentials_provider(SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()));
     aws.set_endpoint_url(find("AWS_ENDPOINT_URL_SECRETS_MANAGER").or_else(|| find("AWS_ENDPOINT_URL")));
     aws.build()
@@ -224,3 +229,6 @@ impl StartError {
         tracing::error!("the function does not start: {self}");
     }
 }
+
+#[cfg(test)]
+mod tests;

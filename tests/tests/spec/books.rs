@@ -255,7 +255,7 @@ async fn an_audit_finds_whatever_is_changed_by_hand() {
         (id.as_str(), "cell", "SET bal = bal + :one", id.as_str()),
         (&id, "cell", "SET n = n + :one", &id),
         (&id, "cell", "SET gt = gt + :one", &id),
-        (&id, "cell", &format!("REMOVE l.{lease}"), &id),
+        (&id, "cell", "REMOVE l.#name", &id),
         (&project, "wallet", "SET av = av + :one", &project),
         (&project, "wallet", "SET al = al + :one", &project),
         (&session.account_id, "wallet", "SET av = av + :one", &session.account_id),
@@ -263,7 +263,7 @@ async fn an_audit_finds_whatever_is_changed_by_hand() {
         (&book, "gnt_0000000000000000001", "SET am = am + :one", &id),
     ] {
         let before = bundle.link.item(&bundle.services.config.table, partition, sort);
-        bundle.link.change(&bundle.services.config.table, partition, sort, update);
+        bundle.link.change(&bundle.services.config.table, partition, sort, update, &lease);
         if update.contains(" n ") {
             // The books never come as far as a cell that says more than happened.
             let id = AccountId::parse(&session.account_id).unwrap();

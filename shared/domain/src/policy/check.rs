@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{
     CredentialHeader, Environment, Limits, Plan, Policy, Sessions, SignUp,
     fault::{Fault, Finding, Findings, PolicyError},
-    lines::{Field, Lines},
+    field::Field,
     shape::{CredentialFile, EnvironmentFile, LimitsFile, PlanFile, PolicyFile, ScopesFile, SessionsFile, SignUpFile},
+    tree::Tree,
 };
 use crate::{
     money::MicroUsd,
@@ -19,7 +20,11 @@ mod management;
 mod routes;
 
 pub(super) fn parse(text: &str) -> Result<Policy, PolicyError> {
-    let file = read(text)?;
+    if text.len() > MAX_FILE_BYTES {
+        return Err(PolicyError::new(Finding { line: 1, field: Field::default(), fault: Fault::TooLarge }));
+    }
+    let tree = Tree::parse(text).map_err(PolicyError::new)?;
+    let file: PolicyFile = tree.read().map_err(PolicyError::new)?;
     let mut found = Findings::default();
     let environments = environments(&file.environments, &mut found);
     let scopes = Scopes::checked(&file.scopes, &mut found);
@@ -32,7 +37,7 @@ pub(super) fn parse(text: &str) -> Result<Policy, PolicyError> {
     }
     let operators = operators(&file.operators, &mut found);
     let dialect = dialect::checked(file.dialect, &mut found);
-    found.conclude(text)?;
+    found.conclude(&tree)?;
     Ok(Policy {
         environments,
         credential_headers: file.credentials.into_iter().map(CredentialHeader::from).collect(),
@@ -48,43 +53,6 @@ pub(super) fn parse(text: &str) -> Result<Policy, PolicyError> {
         management,
         dialect,
     })
-}
-
-/// Reads the file's shape; the first thing that does not fit ends it.
-fn read(text: &str) -> Result<PolicyFile, PolicyError> {
-    if text.len() > MAX_FILE_BYTES {
-        return Err(PolicyError::new(Finding { line: 1, field: Field::default(), fault: Fault::TooLarge }));
-    }
-    let options = || serde_saphyr::options! { with_snippet: false };
-    let error = match serde_saphyr::from_str_with_options(text, options()) {
-        Ok(file) => return Ok(file),
-        Err(error) => error,
-    };
-    // Reading it once more shows how far that came.
-    let mut field = Field::default();
-    let again: Result<PolicyFile, _> = serde_saphyr::with_deserializer_from_str_with_options(text, options(), |yaml| {
-        serde_path_to_error::deserialize(yaml).map_err(|error| {
-            field = Field::of_path(error.path());
-            error.into_inner()
-        })
-    });
-    let error = again.err().unwrap_or(error);
-    let line = error.location().map_or_else(|| Lines::of(text).find(&field), |location| location.line());
-    let message = said(&error);
-    let field = match message.strip_prefix("unknown field `").and_then(|rest| rest.split('`').next()) {
-        Some(name) if !field.ends_with(name) => field.key(name),
-        _ => field,
-    };
-    Err(PolicyError::new(Finding { line, field, fault: Fault::Syntax(message) }))
-}
-
-/// What a parser says is wrong, without the place, which is told in another form.
-fn said(error: &serde_saphyr::Error) -> String {
-    let text = error.without_snippet().to_string();
-    let message = text.split_once(": ").filter(|(start, _)| start.starts_with("error: line "));
-    let message = message.map_or(text.as_str(), |(_, message)| message);
-    let message = if message.starts_with("invalid u") { "is no whole number, or too large" } else { message };
-    message.split(" at line ").next().unwrap_or_default().to_owned()
 }
 
 fn environments(files: &[EnvironmentFile], found: &mut Findings) -> Vec<Environment> {

@@ -2,11 +2,7 @@
 
 use std::fmt;
 
-use super::{
-    environment::InvalidLimits,
-    lines::{Field, Lines},
-    route::InvalidRoute,
-};
+use super::{environment::InvalidLimits, field::Field, route::InvalidRoute, tree::Tree};
 use crate::{limit::InvalidQuota, money::InvalidAmount};
 
 /// Why a policy cannot be used: everything that was found, at least one fault.
@@ -164,13 +160,12 @@ impl Findings {
     }
 
     /// Nothing was found, or an error with everything that was.
-    pub(super) fn conclude(self, text: &str) -> Result<(), PolicyError> {
+    pub(super) fn conclude(self, tree: &Tree) -> Result<(), PolicyError> {
         if self.0.is_empty() {
             return Ok(());
         }
-        let lines = Lines::of(text);
         let mut findings: Vec<_> =
-            self.0.into_iter().map(|(field, fault)| Finding { line: lines.find(&field), field, fault }).collect();
+            self.0.into_iter().map(|(field, fault)| Finding { line: tree.line_of(&field), field, fault }).collect();
         findings.sort_by_key(|finding| finding.line);
         Err(PolicyError(findings))
     }

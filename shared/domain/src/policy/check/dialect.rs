@@ -3,7 +3,7 @@
 use super::super::{
     dialect::{CODES, Dialect, ERROR_MEMBERS, HeaderNames, Json, KeyAnswer, Known, Step, Template},
     fault::{Fault, Findings},
-    lines::Field,
+    field::Field,
     shape::{AnswersFile, DialectFile},
 };
 

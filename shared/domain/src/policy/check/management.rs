@@ -4,7 +4,7 @@ use super::{
     super::{
         Management,
         fault::{Fault, Findings},
-        lines::Field,
+        field::Field,
         management::{CookieWithoutOrigin, CountedPath},
         shape::{CookieFile, ManagementFile},
     },

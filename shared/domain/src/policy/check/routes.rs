@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::super::{
     Management, Refusals, Route,
     fault::{Fault, Findings},
-    lines::Field,
+    field::Field,
     shape::{PolicyFile, RefusalsFile, RouteFile, SettleFile},
 };
 use crate::{
