@@ -26,7 +26,7 @@ impl Store {
         let (Ok(pk), Ok(sk), Ok(partition), Ok(sort)) = parts else {
             return Err(StoreError::malformed("table", "schema"));
         };
-        let parts = (attribute("ga"), attribute("gr"), key("ga", KeyType::Hash), key("gr", KeyType::Range));
+        let parts = (attribute("ia"), attribute("ir"), key("ia", KeyType::Hash), key("ir", KeyType::Range));
         let (Ok(account), Ok(time), Ok(by_account), Ok(by_time)) = parts else {
             return Err(StoreError::malformed("index", "schema"));
         };

@@ -5,7 +5,7 @@
 //! ro co            route, code                        nw ag    network, family of agents, where they are known
 //! am le            charged or reserved (µUSD), 1 where it is only reserved
 //! oc ac er se s    how it was settled: S or F, actual (µUSD), error code, when (epoch ms), number in the cell
-//! ga gr            the index `requests`: account, and the same as in the sort key      ttl     when it may go (epoch s)
+//! ia ir            the index `requests`: account, and the same as in the sort key      ttl     when it may go (epoch s)
 //! ```
 
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -128,8 +128,8 @@ pub(crate) fn entering(row: &RequestRow) -> Write {
         ("env", &row.environment),
         ("ro", &row.route),
         ("co", row.code()),
-        ("ga", row.account.suffix()),
-        ("gr", &index_key(row.at, &row.charge)),
+        ("ia", &row.account.to_string()),
+        ("ir", &index_key(row.at, &row.charge)),
     ] {
         set(name, AttributeValue::S(text.to_owned()));
     }
