@@ -95,8 +95,10 @@ pub(crate) fn booking(cell: &CellId, owner: &Owner, chunk: &Chunk) -> Write {
         let letter = sequence.letter();
         builder.number(&format!(":{letter}f"), first);
         builder.number(&format!(":{letter}l"), last);
-        builder.require(format!("NOT {attribute} >= :{letter}f"));
-        builder.set(format!("{attribute} = :{letter}l"));
+        // `to` is one of DynamoDB's own words.
+        builder.name(&format!("#{letter}"), attribute);
+        builder.require(format!("NOT #{letter} >= :{letter}f"));
+        builder.set(format!("#{letter} = :{letter}l"));
     }
     builder.build(partition(&owner.account), &sort_key(chunk.period, cell))
 }
