@@ -29,8 +29,11 @@ def faults(template):
             if properties.get("ManagedPolicyArns"):
                 yield f"{name}: managed policies are wider than what is used"
             for policy in properties.get("Policies", []):
-                for statement in policy["PolicyDocument"]["Statement"]:
+                statements = policy["PolicyDocument"]["Statement"]
+                for statement in statements:
                     yield from (f"{name}: {fault}" for fault in faults_of_statement(name, statement))
+                if may_update(statements, "key_*") and not may_update(statements, "refused_*"):
+                    yield f"{name}: decides about callers and cannot count those that it refuses"
 
 
 def faults_of_statement(role, statement):
@@ -53,6 +56,17 @@ def faults_of_statement(role, statement):
             yield "every item of the table"
         if role == "AuthorizerRole" and not set(actions) <= {"dynamodb:GetItem", "dynamodb:UpdateItem"}:
             yield "the authorizer reads and updates single items, and does nothing else"
+        if "refused_*" in items and not set(actions) <= {"dynamodb:GetItem", "dynamodb:Query"} and actions != ["dynamodb:UpdateItem"]:
+            yield "refused calls are counted or read, never replaced or removed"
+
+
+def may_update(statements, items):
+    """Whether the statements allow updates of these items."""
+    return any(
+        "dynamodb:UpdateItem" in listed(statement["Action"])
+        and items in statement.get("Condition", {}).get("ForAllValues:StringLike", {}).get("dynamodb:LeadingKeys", [])
+        for statement in statements
+    )
 
 
 def listed(value):
@@ -78,6 +92,10 @@ def broken(template):
     yield "wildcard resource", edit("NonceRole", lambda statements: statements[1].update(Resource="*"))
     yield "every item", edit("AuthorizerRole", lambda statements: statements[1].pop("Condition"))
     yield "nothing else", edit("AuthorizerRole", lambda statements: statements[1].update(Action="dynamodb:Query"))
+    counting = {"dynamodb:LeadingKeys": ["refused_*"]}
+    counting = {"Action": ["dynamodb:PutItem"], "Condition": {"ForAllValues:StringLike": counting}}
+    yield "never replaced", edit("KeysRole", lambda statements: statements[3].update(counting))
+    yield "cannot count", edit("KeysRole", lambda statements: statements.pop(3))
     signing = {"Effect": "Allow", "Action": "secretsmanager:GetSecretValue", "Resource": f"arn/signing{SECRET_SUFFIX}"}
     yield "key that signs", edit("KeysRole", lambda statements: statements.append(signing))
     other = copy.deepcopy(template)

@@ -74,7 +74,7 @@ pub async fn start_at(options: Options, clock: Clock) -> Result<Running, StartEr
         let _ = stopped.await;
     });
     let server = tokio::spawn(served);
-    Ok(Running { url, config, gateway, folder, dynamodb, stop, server })
+    Ok(Running { url, config, services, gateway, folder, dynamodb, stop, server })
 }
 
 /// The bundle while it runs.
@@ -83,6 +83,7 @@ pub struct Running {
     pub url: String,
     /// What the functions were configured with.
     pub config: Config,
+    services: Services,
     gateway: Arc<Gateway>,
     folder: DataFolder,
     dynamodb: DynamoDb,
@@ -121,8 +122,9 @@ impl Running {
         if let Err(error) = self.server.await {
             tracing::error!(%error, "the server did not stop in order");
         }
-        // The gateway's connections to the store end with it.
-        drop(self.gateway);
+        self.services.write_down_refused().await;
+        // Connections to the store end with those who have them.
+        drop((self.gateway, self.services));
         self.dynamodb.stop().await;
         drop(self.folder);
     }

@@ -26,6 +26,7 @@ pub mod passage;
 pub mod policy;
 pub mod project;
 pub mod recall;
+pub mod refused;
 pub mod rotation;
 pub mod row;
 pub mod scope;

@@ -1,13 +1,14 @@
 //! Who manages: the session or key behind a management request, looked up as it is now.
 
 use faregate_domain::{
-    attempt::{Proof, permit},
+    attempt::{Proof, out_of_credit, permit},
     cell::{Cell, CellId, Status},
     credential::Credential,
     denial::Denial,
     id::AccountId,
     money::MicroUsd,
     policy::Route,
+    refused::Whose,
     rotation::Secret,
     scope::Scope,
     time::Timestamp,
@@ -18,7 +19,7 @@ use lambda_http::{
     http::{HeaderMap, Method},
 };
 
-use crate::{Gate, GateError, Request, Tally, claim::Claim, refusal};
+use crate::{Gate, GateError, Request, Tally, claim::Claim};
 
 /// A live session or key, and the account it speaks for.
 #[derive(Clone, Debug)]
@@ -82,7 +83,8 @@ impl Gate {
             return Ok(caller);
         }
         let denial = Denial::InsufficientScope { required: scope.to_string() };
-        Err(refusal::problem(&denial, self.services().clock.now()))
+        let whose = Whose::of(&caller.id, &caller.cell.owner);
+        Err(self.turn_away(whose, None, &denial, self.services().clock.now()).await)
     }
 
     async fn find_caller(
@@ -92,15 +94,14 @@ impl Gate {
     ) -> Result<Result<Caller, Problem>, GateError> {
         let now = self.services().clock.now();
         let headers = request.headers();
-        let refused = |denial: &Denial| Ok(Err(refusal::problem(denial, now)));
         let credential = match self.find_credential(request.method(), headers) {
             Ok(Ok(credential)) => credential,
-            Ok(Err(denial)) => return refused(&denial),
+            Ok(Err(denial)) => return Ok(Err(self.turn_away(Whose::Nobody, None, &denial, now).await)),
             Err(problem) => return Ok(Err(problem)),
         };
         let claim = match self.claim(&credential, now).await? {
             Ok(claim) => claim,
-            Err(denial) => return refused(&denial),
+            Err(denial) => return Ok(Err(self.turn_away(Whose::Nobody, None, &denial, now).await)),
         };
         let management = self.services().config.policy.management();
         if let Some(scope) = scope
@@ -110,7 +111,7 @@ impl Gate {
             return Box::pin(self.count_caller(request, &limit.route(scope), claim, now)).await;
         }
         let Some(cell) = self.services().store.find_cell(&claim.cell).await? else {
-            return refused(&claim.proof.denial());
+            return Ok(Err(self.turn_away(Whose::Nobody, None, &claim.proof.denial(), now).await));
         };
         let (mut proof, mut verified) = (claim.proof.clone(), claim.proof.verify(&cell, now));
         if verified == Err(Denial::InvalidApiKey)
@@ -118,17 +119,12 @@ impl Gate {
         {
             (verified, proof) = (newer.verify(&cell, now), newer);
         }
+        let verified = verified.and_then(|()| match (&claim.cell, scope) {
+            (CellId::Key(_), Some(scope)) => permit_key(&cell, scope, headers),
+            _ => Ok(()),
+        });
         if let Err(denial) = verified {
-            return refused(&denial);
-        }
-        if let (CellId::Key(_), Some(scope)) = (&claim.cell, scope) {
-            let request = Request { headers: lines(headers), ..Request::default() };
-            if let Err(denial) = permit(&cell, scope, request.origin().as_ref()) {
-                return refused(&denial);
-            }
-            if cell.status == Status::Frozen {
-                return refused(&faregate_domain::attempt::out_of_credit(&cell, MicroUsd::ZERO));
-            }
+            return Ok(Err(self.turn_away(Whose::of(&claim.cell, &cell.owner), None, &denial, now).await));
         }
         self.note_use(&claim.cell, &cell, &proof, now).await?;
         let account = cell.owner.account.clone();
@@ -170,13 +166,14 @@ impl Gate {
         if let Some(standing) = passed.standing() {
             tally.note(standing, now);
         }
+        let whose = passed.whose();
         match (passed.verdict, passed.cell) {
             (Ok(()), Some(cell)) => {
                 let (account, secret) = (cell.owner.account.clone(), passed.attempt.secret);
                 Ok(Ok(Caller { account, id, cell, secret, is_operator }))
             }
             (Ok(()), None) => Err(GateError::Contended),
-            (Err(denial), _) => Ok(Err(refusal::problem(&denial, now))),
+            (Err(denial), _) => Ok(Err(self.turn_away(whose, Some(route), &denial, now).await)),
         }
     }
 
@@ -205,6 +202,16 @@ fn answer(found: Result<Result<Caller, Problem>, GateError>) -> Result<Caller, P
         tracing::error!(%error, "a caller could not be identified");
         Err(Problem::unavailable())
     })
+}
+
+/// What a key needs beside a secret: the scope, a permitted origin, and not to be frozen.
+fn permit_key(cell: &Cell, scope: &Scope, headers: &HeaderMap) -> Result<(), Denial> {
+    let request = Request { headers: lines(headers), ..Request::default() };
+    permit(cell, scope, request.origin().as_ref())?;
+    match cell.status {
+        Status::Frozen => Err(out_of_credit(cell, MicroUsd::ZERO)),
+        Status::Active | Status::Revoked => Ok(()),
+    }
 }
 
 /// Header lines as text; bytes that are no text become a character that no credential contains.

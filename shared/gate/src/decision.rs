@@ -6,6 +6,7 @@ use faregate_domain::{
     denial::Denial,
     passage::Pledge,
     policy::{Refusals, Route},
+    refused::Whose,
     rotation::Secret,
     standing::Standing,
     time::Timestamp,
@@ -26,12 +27,14 @@ pub struct Decision {
     pub principal: Option<Principal>,
     /// What is left of each limit, once that is known.
     pub standing: Option<Standing>,
+    /// Whose refusal it is counted as.
+    pub(crate) whose: Whose,
 }
 
 impl Decision {
     /// A refusal before anything was read.
     pub(crate) fn refused_unread(now: Timestamp, refusals: Refusals, denial: Denial) -> Self {
-        Self { now, refusals, verdict: Err(denial), principal: None, standing: None }
+        Self { now, refusals, verdict: Err(denial), principal: None, standing: None, whose: Whose::Nobody }
     }
 
     /// What an attempt came to.
@@ -40,7 +43,7 @@ impl Decision {
     /// [`GateError::Contended`] for an admission without the state that it left.
     pub(crate) fn of(passed: Passed, refusals: Refusals, now: Timestamp) -> Result<Self, GateError> {
         // Somebody who failed to prove who they are learns nothing of the cell.
-        let (standing, is_known) = (passed.standing(), passed.is_known());
+        let (standing, is_known, whose) = (passed.standing(), passed.is_known(), passed.whose());
         let Passed { attempt, verdict, cell } = passed;
         let principal = cell.as_ref().filter(|_| is_known).map(|cell| Principal::of(&attempt.cell, cell));
         let verdict = match (verdict, &cell) {
@@ -48,7 +51,7 @@ impl Decision {
             (Ok(()), None) => return Err(GateError::Contended),
             (Err(denial), _) => Err(denial),
         };
-        Ok(Self { now, refusals, verdict, principal, standing })
+        Ok(Self { now, refusals, verdict, principal, standing, whose })
     }
 
     /// What a pledged attempt came to that its cell shows as applied, and whose answer nobody has.
@@ -69,6 +72,7 @@ impl Decision {
             verdict: Ok(admission),
             principal: Some(Principal::of(&pledge.charge.cell, cell)),
             standing: Some(standing),
+            whose: Whose::Nobody,
         }
     }
 

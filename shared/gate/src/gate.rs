@@ -69,13 +69,15 @@ impl Gate {
     /// As [`Gate::decide`].
     pub async fn decide_call(&self, call: &Call<'_>) -> Result<Decision, GateError> {
         let now = self.services.clock.now();
-        match self.prepare(call, now).await? {
-            Prepared::Decided(decision) => Ok(*decision),
+        let decision = match self.prepare(call, now).await? {
+            Prepared::Decided(decision) => *decision,
             Prepared::Ready(ready) => {
                 let (passed, _) = self.carry_out(*ready).await?;
-                Decision::of(passed, call.refusals(), now)
+                Decision::of(passed, call.refusals(), now)?
             }
-        }
+        };
+        self.count_if_refused(&decision, call.route.as_deref()).await;
+        Ok(decision)
     }
 
     /// The route that a request belongs to.

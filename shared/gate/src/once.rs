@@ -51,7 +51,7 @@ impl Gate {
             let now = self.services().clock.now();
             let asked = Asked { call, ticket, render: &render, now };
             let written = match self.prepare(call, now).await? {
-                Prepared::Decided(decision) => self.write_down(&asked, render(&decision)?).await?,
+                Prepared::Decided(decision) => self.write_down(&asked, &decision).await?,
                 Prepared::Ready(ready) => self.pledge(&asked, *ready).await?,
             };
             let found = match written {
@@ -71,9 +71,11 @@ impl Gate {
     }
 
     /// Writes down the answer to a request that needs no attempt.
-    async fn write_down(&self, asked: &Asked<'_>, answer: String) -> Result<Passed, GateError> {
+    async fn write_down(&self, asked: &Asked<'_>, decision: &Decision) -> Result<Passed, GateError> {
+        let answer = (asked.render)(decision)?;
         let passage = asked.passage(Stage::Answered(answer.clone()));
         let outcome = self.services().store.insert_passage(&asked.ticket.name, &passage, asked.now).await?;
+        self.count_once(asked, &outcome, decision).await;
         Ok(Passed::of(outcome, answer))
     }
 
@@ -112,12 +114,23 @@ impl Gate {
 
     async fn keep_pledge(&self, asked: &Asked<'_>, ready: Ready, holder: &str) -> Result<Passed, GateError> {
         let (passed, mut lane) = Box::pin(self.carry_out(ready)).await?;
-        let answer = (asked.render)(&Decision::of(passed, asked.call.refusals(), asked.now)?)?;
+        let decision = Decision::of(passed, asked.call.refusals(), asked.now)?;
+        let answer = (asked.render)(&decision)?;
         let outcome = self.services().store.answer_passage(&asked.ticket.name, holder, &answer).await?;
         if outcome == PassageOutcome::Written {
             lane.reinstate();
         }
+        // Nobody waits for a lane while a refusal is written down.
+        drop(lane);
+        self.count_once(asked, &outcome, &decision).await;
         Ok(Passed::of(outcome, answer))
+    }
+
+    /// Counts a refusal that is what all requests of the ticket are answered; whoever repeats one is not refused anew.
+    async fn count_once(&self, asked: &Asked<'_>, outcome: &PassageOutcome, decision: &Decision) {
+        if *outcome == PassageOutcome::Written {
+            self.count_if_refused(decision, asked.call.route.as_deref()).await;
+        }
     }
 
     /// Finds out what became of an attempt that nobody is at any more: where it was applied, its answer is written down;

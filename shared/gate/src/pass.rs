@@ -8,6 +8,7 @@ use faregate_domain::{
     lease::Lease,
     limit::Opening,
     policy::Route,
+    refused::Whose,
     rotation::Secret,
     row::{Row, agent_family, network_of},
     standing::Standing,
@@ -33,6 +34,12 @@ impl Passed {
     pub(crate) fn standing(&self) -> Option<Standing> {
         let cell = self.cell.as_ref().filter(|_| self.is_known())?;
         Some(Standing::of(cell, self.attempt.now, self.attempt.route.as_ref()))
+    }
+
+    /// Whose refusal it is: the cell's, also where its secret was a wrong one. An admission is nobody's.
+    pub(crate) fn whose(&self) -> Whose {
+        let cell = self.cell.as_ref().filter(|_| self.verdict.is_err());
+        cell.map_or(Whose::Nobody, |cell| Whose::of(&self.attempt.cell, &cell.owner))
     }
 
     /// Whether the caller has proven who they are.

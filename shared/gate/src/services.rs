@@ -12,6 +12,8 @@ use faregate_edge::{
 use faregate_store::{Layout, Patience, Store, StoreError};
 use tokio::task::JoinSet;
 
+use crate::RefusedCalls;
+
 /// Everything a function needs to answer; cheap to clone.
 #[derive(Clone)]
 pub struct Services {
@@ -23,6 +25,8 @@ pub struct Services {
     pub secrets: Secrets,
     /// The time.
     pub clock: Clock,
+    /// Refused calls that the table does not have yet.
+    pub refused: RefusedCalls,
 }
 
 impl Services {
@@ -45,6 +49,7 @@ impl Services {
             store: Store::new(client, config.table.clone()),
             secrets: Secrets::new(&config.secrets, &aws),
             clock: Clock::system(),
+            refused: RefusedCalls::default(),
             config: Arc::new(config),
         };
         services.warm_up(secrets).await?;
@@ -82,6 +87,12 @@ impl Services {
         known(self.store.find_layout().await?)
     }
 
+    /// Writes down the refused calls that wait in memory, for a process that is about to end; what the table does not take
+    /// is lost with it.
+    pub async fn write_down_refused(&self) {
+        self.refused.write_down(&self.store, self.clock.now()).await;
+    }
+
     /// Connects to an emulator at `dynamodb_endpoint`, with credentials that are none.
     #[must_use]
     pub fn connect_local(config: Config, dynamodb_endpoint: &str, clock: Clock) -> Self {
@@ -95,6 +106,7 @@ impl Services {
             store: Store::new(client, config.table.clone()),
             secrets: Secrets::new(&config.secrets, &aws),
             clock,
+            refused: RefusedCalls::default(),
             config: Arc::new(config),
         }
     }

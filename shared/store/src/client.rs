@@ -63,6 +63,13 @@ impl Store {
         self
     }
 
+    /// How long one try of a call may take.
+    #[must_use]
+    pub fn attempt_patience(&self) -> Duration {
+        let timeouts = self.client.config().timeout_config().and_then(TimeoutConfig::operation_attempt_timeout);
+        timeouts.unwrap_or(Patience::DEPLOYED.attempt)
+    }
+
     pub(crate) fn client(&self) -> &Client {
         &self.client
     }
@@ -103,7 +110,8 @@ impl Store {
         in_time.unwrap_or(Err(StoreError::Unanswered { operation: "update", reason: "timeout" }))
     }
 
-    async fn update_once(&self, write: &Write) -> Result<Written, StoreError> {
+    /// As [`Store::update`], in one try.
+    pub(crate) async fn update_once(&self, write: &Write) -> Result<Written, StoreError> {
         let answer = self
             .once
             .update_item()

@@ -226,6 +226,7 @@ fn services(config: &Config, wire: &Wire, clock: Clock) -> Services {
         store: Store::new(client, config.table.clone()),
         secrets: Secrets::new(&config.secrets, &aws),
         clock,
+        refused: faregate_gate::RefusedCalls::default(),
         config: Arc::new(config.clone()),
     }
 }

@@ -15,12 +15,14 @@ use faregate_domain::{
     limit::{Opening, QuotaPolicy, Rate},
     money::MicroUsd,
     origin::Origin,
+    refused::{Entry, Form, Place, Reason, RefusedDay, Whose},
     rotation::Secret,
     row::Row,
     scope::Scope,
     time::{Day, Minute, Month, Timestamp},
     window::{Window, WindowLength},
 };
+use faregate_store::EntryOutcome;
 use faregate_tests::Bundle;
 use serde_json::json;
 
@@ -234,5 +236,60 @@ async fn every_form_of_the_write_is_applied_once_and_alike_by_each_engine() {
                 assert_eq!(engine.admit(form).await, None, "a fenced write");
             }
         }
+    }
+}
+
+/// Sends an entry in each of these forms in turn, and what each left; the writers are swept in between.
+async fn refused_forms(engine: &Engine, whose: &Whose, now: Timestamp) -> Vec<Option<RefusedDay>> {
+    let reason = |number: usize| Reason { route: Some(format!("GET /{number}")), code: "rate_limited".into() };
+    let mut left = Vec::new();
+    for (step, (form, reasons)) in [
+        (Form::Add, 0..16),
+        (Form::Fold, 0..16),
+        (Form::Open, 0..16),
+        (Form::Open, 0..16),
+        (Form::Add, 10..26),
+        (Form::Add, 20..36),
+        (Form::Add, 0..1),
+        (Form::Fold, 0..16),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let seq = now.epoch_ms() + step as u64;
+        let reasons = reasons.map(|number| (reason(number), 2)).collect();
+        let entry = Entry { place: Place::at(now, whose.clone()), reasons, writer: format!("writer{step}"), seq };
+        for _ in 0..2 {
+            left.push(match engine.store.add_refused(&entry, form).await.unwrap() {
+                EntryOutcome::Added(day) => Some(day),
+                EntryOutcome::Refused(_) => None,
+            });
+        }
+        let (writers, horizon) = ([entry.writer], seq + (step % 2) as u64);
+        engine.store.sweep_refused(&entry.place.sheet, &writers, horizon).await.unwrap();
+    }
+    left
+}
+
+#[tokio::test]
+async fn every_form_of_counting_a_refusal_is_applied_once_and_alike_by_each_engine() {
+    let bundle = crate::engines::bundle().await;
+    let (owner, id, _) = bundle.key_of_newcomer(json!({"name": "a"})).await;
+    let key = CellId::Key(KeyId::parse(&id).unwrap());
+    let holder = bundle.services.store.find_cell(&key).await.unwrap().unwrap().owner;
+    let account = AccountId::parse(&owner.account_id).unwrap();
+    let engines = Engine::all(&bundle).await;
+    for whose in [Whose::Nobody, Whose::Account(account), Whose::of(&key, &holder)] {
+        let mut left = Vec::new();
+        for engine in &engines {
+            left.push(refused_forms(engine, &whose, bundle.clock.now()).await);
+        }
+        assert_eq!(left[0], left[left.len() - 1]);
+        let applied: Vec<_> = left[0].chunks(2).map(|pair| (pair[0].is_some(), pair[1].is_some())).collect();
+        let (once, never) = ((true, false), (false, false));
+        assert_eq!(applied, [never, never, once, never, once, once, never, once]);
+        let day = left[0].iter().flatten().last().unwrap();
+        let hour = &day.hours[&Place::at(bundle.clock.now(), whose.clone()).hour];
+        assert_eq!((hour.len(), hour.values().sum::<u64>()), (36, 2 * 16 * 4));
     }
 }

@@ -35,6 +35,7 @@ mod program;
 mod projects;
 mod rates;
 mod refusals;
+mod refused;
 mod rotation;
 mod secrecy;
 mod settle;

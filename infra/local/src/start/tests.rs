@@ -1,6 +1,6 @@
 //! The bundle started, asked over HTTP, stopped and started again.
 
-use faregate_domain::time::Timestamp;
+use faregate_domain::time::{Day, Timestamp};
 use faregate_edge::secrets::SecretName;
 use http_body_util::{BodyExt, Full};
 use hyper::{Request, StatusCode, body::Bytes};
@@ -109,4 +109,22 @@ async fn a_port_that_is_taken_is_named() {
     let refused = start(Options { listen: address.clone(), ..Options::throw_away() }).await;
     let Err(error) = refused else { panic!("the port is taken") };
     assert!(matches!(&error, StartError::Listen { address: named, .. } if *named == address), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refused_calls_that_wait_are_written_down_when_the_bundle_stops() {
+    let folder = tempfile::tempdir().unwrap();
+    let running = start(kept_in(&folder)).await.unwrap();
+    for _ in 0..20 {
+        assert_eq!(ask(Request::get(format!("{}/demo/free", running.url))).await.0, 401);
+    }
+    assert!(running.services.refused.waiting() > 0, "the first few are written down at once");
+    running.stop().await;
+
+    let running = start(kept_in(&folder)).await.unwrap();
+    let days = (Day(0), Day(1_000_000));
+    let found = running.services.store.find_refused_days(None, days, None, 10).await.unwrap();
+    let counted: u64 = found.iter().flat_map(|day| day.hours.values()).flat_map(|hour| hour.values()).sum();
+    assert_eq!(counted, 20);
+    running.stop().await;
 }
