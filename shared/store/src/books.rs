@@ -8,9 +8,11 @@
 //! pk book_<cell>        sk evt_<ms>_<kind>          what the owner should hear of, see `event`
 //! pk book_<cell>        sk known                    nw ag networks and families of agents that used the cell
 //! pk book_<account>     sk hour_… | day_…           numbers of a cell and a period, see `period`
-//! pk book_day_<day>     sk <account>                the account has rows of that day
+//! pk book_day_<day>     sk <account>                the account has rows of that day, see `active`
 //! ```
 
+mod active;
+mod browse;
 mod charge;
 mod event;
 mod image;
@@ -18,7 +20,9 @@ mod movement;
 mod period;
 mod position;
 mod row;
+mod sums;
 
+pub use browse::{RowFilter, RowPage, RowPosition, RowQuery, RowSource};
 pub use charge::Awaited;
 pub use event::{Event, Newcomer};
 pub use image::{Item, is_cell, parse_change};

@@ -30,8 +30,8 @@ mod transaction;
 pub use account::Account;
 pub use admit::{Outcome, admission};
 pub use books::{
-    Awaited, Booking, Event, Item, Movement, Newcomer, PeriodNumbers, Positioned, RequestRow, RowSettlement, is_cell,
-    parse_change,
+    Awaited, Booking, Event, Item, Movement, Newcomer, PeriodNumbers, Positioned, RequestRow, RowFilter, RowPage,
+    RowPosition, RowQuery, RowSettlement, RowSource, is_cell, parse_change,
 };
 pub use charge::LeasePlace;
 pub use client::{Meter, Patience, Store, StoreError};
