@@ -37,7 +37,7 @@ import boto3
 import yaml
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-FUNCTIONS = ["nonce", "verify", "keys", "charges", "check", "billing", "authorizer"]
+FUNCTIONS = ["nonce", "verify", "keys", "charges", "check", "billing", "requests", "authorizer"]
 ORIGIN = "https://api.example.com"
 
 
@@ -124,6 +124,13 @@ def walk(api, wallet, backend):
         credited = api.post(f"/v1/accounts/{account}/credits", {"amount_usd": 5, "reference": "invoice-1"}, bearer)
         expect(credited, {200, 201})
     assert expect(api.get("/v1/billing", bearer), 200)["data"]["wallet_usd"] == 5
+
+    step("the books are read out")
+    listed = expect(api.get(f"/v1/requests?account_id={account}&route=POST%20/demo/paid", bearer), 200)
+    assert sorted(listed) == ["data", "next_cursor", "refused"], listed
+    numbers = expect(api.get("/v1/analytics?bucket=hour&group_by=key", bearer), 200)["data"]
+    assert len(numbers["buckets"]) == 25, numbers
+    expect(api.get(f"/v1/api-keys/{made['id']}/events", bearer), 200)
 
     step("rotation and revocation at the very next call")
     rotated = expect(api.post(f"/v1/api-keys/{made['id']}/rotate", {"grace_seconds": 0}, bearer), 201)["data"]["key"]

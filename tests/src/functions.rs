@@ -22,6 +22,7 @@ pub struct Functions {
     charges: faregate_charges::App,
     check: faregate_check::App,
     billing: faregate_billing::App,
+    requests: faregate_requests::App,
 }
 
 /// Somebody who has signed in.
@@ -55,6 +56,7 @@ impl Functions {
             charges: faregate_charges::App::new(services.clone()),
             check: faregate_check::App::new(services.clone()),
             billing: faregate_billing::App::new(services.clone()),
+            requests: faregate_requests::App::new(services.clone()),
         }
     }
 
@@ -113,6 +115,12 @@ impl Functions {
             (_, Some("charges")) => call(event, |request| self.charges.handle(request)).await,
             (_, Some("projects" | "billing" | "accounts" | "me")) => {
                 call(event, |request| self.billing.handle(request)).await
+            }
+            (_, Some("requests" | "requests.csv" | "analytics")) => {
+                call(event, |request| self.requests.handle(request)).await
+            }
+            _ if path.split('?').next().is_some_and(|path| path.ends_with("/events")) => {
+                call(event, |request| self.requests.handle(request)).await
             }
             _ => call(event, |request| self.keys.handle(request)).await,
         }

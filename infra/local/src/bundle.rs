@@ -22,6 +22,7 @@ pub(crate) fn functions(services: &Services) -> Result<Functions, StartError> {
     let charges = faregate_charges::App::new(services.clone());
     let check = faregate_check::App::new(services.clone());
     let billing = faregate_billing::App::new(services.clone());
+    let requests = faregate_requests::App::new(services.clone());
     let authorizer = faregate_authorizer::App::new(services.clone());
     let authorizer: Handler = Arc::new(move |event| {
         let authorizer = authorizer.clone();
@@ -34,6 +35,7 @@ pub(crate) fn functions(services: &Services) -> Result<Functions, StartError> {
         (Function::Charges, over_http!(charges)),
         (Function::Check, over_http!(check)),
         (Function::Billing, over_http!(billing)),
+        (Function::Requests, over_http!(requests)),
         (Function::Authorizer, authorizer),
     ])))
 }

@@ -79,6 +79,8 @@ pub(crate) enum Function {
     Check,
     /// Manages projects and money.
     Billing,
+    /// Reads the books out.
+    Requests,
     /// Decides about each request.
     Authorizer,
 }
@@ -86,7 +88,7 @@ pub(crate) enum Function {
 impl Function {
     /// The function that has this name among those behind HTTP.
     pub(crate) fn of(name: &str) -> Option<Self> {
-        let all = [Self::Nonce, Self::Verify, Self::Keys, Self::Charges, Self::Check, Self::Billing];
+        let all = [Self::Nonce, Self::Verify, Self::Keys, Self::Charges, Self::Check, Self::Billing, Self::Requests];
         all.into_iter().find(|function| function.to_string() == name)
     }
 }
@@ -100,6 +102,7 @@ impl fmt::Display for Function {
             Self::Charges => "charges",
             Self::Check => "check",
             Self::Billing => "billing",
+            Self::Requests => "requests",
             Self::Authorizer => "authorizer",
         })
     }

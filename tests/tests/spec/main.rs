@@ -8,6 +8,7 @@
 )]
 
 mod access;
+mod analytics;
 mod billing;
 mod cap;
 mod client;
@@ -36,6 +37,7 @@ mod projects;
 mod rates;
 mod refusals;
 mod refused;
+mod requests;
 mod rotation;
 mod secrecy;
 mod settle;

@@ -15,8 +15,8 @@ use tempfile::TempDir;
 /// The running program and the wallets of those who use it.
 pub(super) struct Program {
     running: Running,
-    wallets: [Arc<Wallet>; 3],
-    _folder: TempDir,
+    wallets: [Arc<Wallet>; 2],
+    folder: TempDir,
     number: AtomicU32,
 }
 
@@ -24,11 +24,11 @@ impl Program {
     pub(super) async fn start() -> Self {
         let folder = TempDir::new().unwrap();
         let wallet = |name: &str| Arc::new(Wallet::open(&folder.path().join(format!("{name}.hex"))).unwrap());
-        let wallets = ["owner", "neighbour", "operator"].map(wallet);
-        let operator = Some(wallets[2].address().to_string());
+        let wallets = ["neighbour", "operator"].map(wallet);
+        let operator = Some(wallets[1].address().to_string());
         let clock = Clock::standing_at(Timestamp::from_epoch_s(1_792_540_800));
         let running = start_at(Options { operator, ..Options::throw_away() }, clock).await.unwrap();
-        Self { running, wallets, _folder: folder, number: AtomicU32::new(0) }
+        Self { running, wallets, folder, number: AtomicU32::new(0) }
     }
 
     pub(super) async fn ask(&self, method: &str, path: &str, caller: &Caller, body: Option<&Value>) -> Answer {
@@ -87,9 +87,12 @@ pub(super) struct Target {
 
 impl<'p> World<'p> {
     pub(super) async fn new(program: &'p Program) -> Self {
-        let owner = program.login(&program.wallets[0]).await;
-        let neighbour = program.login(&program.wallets[1]).await;
-        let operator = program.login(&program.wallets[2]).await;
+        // Each world has an owner of its own: all of them together make more keys than one account may have.
+        let file = format!("owner-{}.hex", program.number.fetch_add(1, Ordering::SeqCst));
+        let owner = Arc::new(Wallet::open(&program.folder.path().join(file)).unwrap());
+        let owner = program.login(&owner).await;
+        let neighbour = program.login(&program.wallets[0]).await;
+        let operator = program.login(&program.wallets[1]).await;
         let (_, narrow) = program.key(&owner, json!(["demo:write"])).await;
         let (_, wide) = program.key(&owner, json!("admin")).await;
         let (ended, revoked) = program.key(&owner, json!("admin")).await;
