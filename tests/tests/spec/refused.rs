@@ -277,6 +277,25 @@ async fn a_table_that_fails_changes_no_refusal_and_no_count() {
 }
 
 #[tokio::test]
+async fn a_sheet_has_one_entry_of_a_process_on_its_way_at_a_time() {
+    let bundle = Bundle::new().await;
+    knock_at_nothing(&bundle, 1).await;
+    bundle.link.play([Fault::LoseRequest]);
+    knock_at_nothing(&bundle, 1).await;
+    bundle.clock.advance_ms(10_000);
+    // What was lost is sent again by itself; what came since waits for the next turn, which is lost as well.
+    bundle.link.play([Fault::None, Fault::LoseRequest]);
+    let before = bundle.link.requests();
+    knock_at_nothing(&bundle, 1).await;
+    assert_eq!((bundle.link.requests() - before, bundle.services.refused.waiting()), (1, 1));
+    bundle.clock.advance_ms(10_000);
+    knock_at_nothing(&bundle, 1).await;
+    assert_eq!(bundle.services.refused.waiting(), 2);
+    bundle.services.write_down_refused().await;
+    assert_eq!((unknown(&bundle).await, bundle.services.refused.waiting()), (4, 0));
+}
+
+#[tokio::test]
 async fn several_instances_add_up_whatever_their_clocks_say() {
     let bundle = Bundle::new().await;
     let instances: Vec<_> = (0..5).map(|_| bundle.restarted()).collect();
