@@ -86,6 +86,10 @@ wallet:
 rotate-pepper *options:
     cargo run --quiet -- {{ options }} secrets rotate pepper
 
+# The walk over a live deployment, against the running program in each wiring.
+smoke:
+    .ci/run smoke
+
 # Whatever is generated from infra/openapi.yaml: the template's paths and docs/api.md.
 api:
     FAREGATE_UPDATE=1 cargo test --package faregate --lib -- the_templates_paths the_page_in_docs

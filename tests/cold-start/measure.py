@@ -29,6 +29,7 @@ ASKED = {
     "keys": ("keys.json", '"statusCode":200'),
     "charges": ("charges.json", '"statusCode":403'),
     "billing": ("billing.json", '"statusCode":200'),
+    "payments": ("payments.json", '"statusCode":403'),
     "requests": ("requests.json", '"statusCode":403'),
     "check": ("check.json", '"statusCode":403'),
 }

@@ -14,6 +14,7 @@ of the template for it, and nothing else:
 - of what a generated secret must not hold it knows single characters only.
 """
 
+import hmac
 import http.server
 import io
 import json
@@ -37,8 +38,11 @@ import boto3
 import yaml
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-FUNCTIONS = ["nonce", "verify", "keys", "charges", "check", "billing", "requests", "authorizer"]
+FUNCTIONS = ["nonce", "verify", "keys", "charges", "check", "billing", "payments", "requests", "authorizer"]
 ORIGIN = "https://api.example.com"
+# Where the table is not.
+ELSEWHERE = "eu-west-1"
+STRIPE_SECRET = "whsec_" + "5" * 32
 
 
 def main(binaries, gate):
@@ -54,12 +58,12 @@ def main(binaries, gate):
                 "BackendUrl": backend.url, "Operator": wallet.address,
             }
             api = cloud.deploy_api("faregate", parameters)
-            walk(api, wallet, backend)
+            walk(cloud, api, wallet, backend, data["SecretsPrefix"])
             product(cloud, parameters, wallet)
             broken(cloud, parameters)
 
 
-def walk(api, wallet, backend):
+def walk(cloud, api, wallet, backend, secrets):
     """From a wallet to a refused call, through every function."""
     step("documents")
     expect(api.get("/.well-known/jwks.json"), 200)
@@ -125,6 +129,20 @@ def walk(api, wallet, backend):
         expect(credited, {200, 201})
     assert expect(api.get("/v1/billing", bearer), 200)["data"]["wallet_usd"] == 5
 
+    step("a payment, signed as Stripe signs, once its secret is there")
+    event = {"type": "checkout.session.completed", "data": {"object": {
+        "id": "cs_1", "payment_intent": "pi_1", "payment_status": "paid", "amount_total": 250, "currency": "usd",
+        "client_reference_id": account}}}
+    expect(api.pay(event, STRIPE_SECRET), 404)
+    cloud.client("secretsmanager").put_secret_value(SecretId=f"{secrets}/stripe", SecretString=STRIPE_SECRET)
+    # That it was absent is remembered for ten seconds.
+    time.sleep(11)
+    assert expect(api.pay(event, "whsec_" + "0" * 32), 400)["code"] == "invalid_event_signature"
+    for _ in range(2):
+        assert expect(api.pay(event, STRIPE_SECRET), 200)["data"]["status"] == "applied"
+    assert expect(api.get("/v1/billing", bearer), 200)["data"]["wallet_usd"] == 7.5
+    assert expect(api.get("/v1/payments/unmatched", bearer), 200)["data"] == []
+
     step("the books are read out")
     listed = expect(api.get(f"/v1/requests?account_id={account}&route=POST%20/demo/paid", bearer), 200)
     assert sorted(listed) == ["data", "next_cursor", "refused"], listed
@@ -163,16 +181,32 @@ def product(cloud, parameters, wallet):
 
 
 def broken(cloud, parameters):
-    """A deployment that cannot work says so when it starts, and admits nobody."""
-    for name, parameter, value in [
-        ("without-policy", "PolicyFile", "missing.yaml"),
-        ("without-secrets", "SecretsPrefix", "nobody"),
-        ("without-table", "TableName", "nowhere"),
+    """A deployment that cannot work says why when it starts, shows no secret, and admits nobody."""
+    cloud.place("unsound.yaml", (ROOT / "infra/policies/default.yaml").read_text().replace("plan: studio,", "plan: gold,"))
+    other = {layout: cloud.deploy(f"layout-{layout}", table_template(), {})["TableName"] for layout in (1, 3)}
+    for layout, table in other.items():
+        item = {"pk": {"S": "layout"}, "sk": {"S": "layout"}, "v": {"N": str(layout)}}
+        cloud.client("dynamodb").put_item(TableName=table, Item=item)
+    table, here = parameters["TableName"], cloud.region
+    for name, parameter, value, region, said in [
+        ("without-policy", "PolicyFile", "missing.yaml", here, "/opt/missing.yaml: No such file"),
+        ("with-an-unsound-policy", "PolicyFile", "unsound.yaml", here, r"/opt/unsound.yaml:\d+: sign_up.plan: .*gold"),
+        ("without-secrets", "SecretsPrefix", "nobody", here, r"secret nobody/\w+ could not be read: ResourceNotFound"),
+        ("without-table", "TableName", "nowhere", here, f"table nowhere in {here} does not answer: .*ResourceNotFound"),
+        ("in-another-region", "TableName", table, ELSEWHERE, f"table {table} in {ELSEWHERE} does not answer: .*ResourceNotFound"),
+        ("on-an-older-table", "TableName", other[1], here, f"table {other[1]} in {here} has layout 1, and this version reads layout 2"),
+        ("on-a-newer-table", "TableName", other[3], here, f"table {other[3]} in {here} has layout 3, and this version reads layout 2"),
     ]:
-        step(f"a deployment {name.replace('-', ' ')} admits nobody")
-        api = cloud.deploy_api(name, {**parameters, parameter: value})
-        status, _ = api.get("/demo/free", {"x-api-key": "sk_test_" + "0" * 55})
-        assert status >= 500, status
+        step(f"a deployment {name.replace('-', ' ')} admits nobody, and its log says why")
+        before = len(cloud.said())
+        api = cloud.deploy_api(name, {**parameters, parameter: value}, region)
+        for method, path in [("GET", "/demo/free"), ("POST", "/demo/paid"), ("GET", f"/auth/nonce/{parameters['Operator']}")]:
+            status, _ = api.send(method, path, None, {"x-api-key": "sk_test_" + "0" * 55})
+            # A function that needs no secret starts without them.
+            assert status >= 500 or (name == "without-secrets" and path.startswith("/auth/nonce")), (path, status)
+        log = cloud.said()[before:]
+        assert re.search(f"{name}-Authorizer.*the function does not start: {said}", log), log
+        assert not any(secret in log for secret in cloud.secrets()), "a secret is in the log"
 
 
 def table_template():
@@ -189,7 +223,7 @@ def table_template():
 class Template:
     """template.yaml as the emulator can take it."""
 
-    def __init__(self):
+    def __init__(self, bucket):
         self.body = yaml.load((ROOT / "template.yaml").read_text(), Loader=Intrinsics)
         machine = {"x86_64": "x86_64", "aarch64": "arm64"}[platform.machine()]
         globals_of_functions = self.body["Globals"]["Function"]
@@ -199,9 +233,9 @@ class Template:
         for resource in self.body["Resources"].values():
             if resource["Type"] == "AWS::Serverless::Function":
                 code.append(resource["Metadata"]["BuildProperties"]["Binary"])
-                resource["Properties"]["CodeUri"] = f"s3://code/{code[-1]}.zip"
+                resource["Properties"]["CodeUri"] = f"s3://{bucket}/{code[-1]}.zip"
             if resource["Type"] == "AWS::Serverless::LayerVersion":
-                resource["Properties"]["ContentUri"] = "s3://code/policies.zip"
+                resource["Properties"]["ContentUri"] = f"s3://{bucket}/policies.zip"
                 resource["Properties"]["CompatibleArchitectures"] = [machine]
         assert sorted(code) == sorted(FUNCTIONS), code
         definition = self.body["Resources"]["Api"]["Properties"]["DefinitionBody"]
@@ -241,6 +275,7 @@ class Cloud:
     def __init__(self, folder, certificate):
         self.folder = folder
         self.layer = pathlib.Path("/opt")
+        self.region = "us-east-1"
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = open(folder / "cloud.log", "w+")
@@ -274,31 +309,52 @@ class Cloud:
         self.log.flush()
         return "".join(pathlib.Path(self.log.name).read_text().splitlines(keepends=True)[-60:])
 
-    def client(self, service):
+    def client(self, service, region=None):
         return boto3.client(
-            service, endpoint_url=self.url, region_name="us-east-1", aws_access_key_id="000000000000",
+            service, endpoint_url=self.url, region_name=region or self.region, aws_access_key_id="000000000000",
             aws_secret_access_key="none",
         )
 
     def upload(self, binaries):
-        s3 = self.client("s3")
-        s3.create_bucket(Bucket="code")
-        for name in FUNCTIONS:
-            s3.put_object(Bucket="code", Key=f"{name}.zip", Body=zipped({"bootstrap": binaries / name}))
+        files = {f"{name}.zip": zipped({"bootstrap": binaries / name}) for name in FUNCTIONS}
         policies = {file.name: file for file in (ROOT / "infra/policies").iterdir()}
-        s3.put_object(Bucket="code", Key="policies.zip", Body=zipped(policies))
+        files["policies.zip"] = zipped(policies)
+        # Lambda takes code from a bucket of its own region only.
+        for region in [self.region, ELSEWHERE]:
+            s3 = self.client("s3", region)
+            if region == self.region:
+                s3.create_bucket(Bucket=bucket(region))
+            else:
+                s3.create_bucket(Bucket=bucket(region), CreateBucketConfiguration={"LocationConstraint": region})
+            for name, body in files.items():
+                s3.put_object(Bucket=bucket(region), Key=name, Body=body)
         # The emulator does not mount layers for binaries that it starts itself.
         for name, file in policies.items():
-            target = self.layer / name
-            if not target.exists():
-                shutil.copy(file, target)
-                self.placed.append(target)
+            self.place(name, file.read_text())
 
-    def deploy_api(self, name, parameters):
-        template = Template()
-        outputs = self.deploy(name, template.text(), parameters)
+    def place(self, name, text):
+        """Puts a file where the policy layer is mounted."""
+        target = self.layer / name
+        if not target.exists():
+            target.write_text(text)
+            self.placed.append(target)
+
+    def secrets(self):
+        """Every value that no log may show."""
+        manager = self.client("secretsmanager")
+        return [manager.get_secret_value(SecretId=one["ARN"])["SecretString"] for one in manager.list_secrets()["SecretList"]]
+
+    def said(self):
+        """Everything that was said so far, by functions that ended while they started among others: the emulator puts
+        that into its own log."""
+        self.log.flush()
+        return pathlib.Path(self.log.name).read_text()
+
+    def deploy_api(self, name, parameters, region=None):
+        template = Template(bucket(region or self.region))
+        outputs = self.deploy(name, template.text(), parameters, region)
         api = Api(outputs, self)
-        gateway = self.client("apigateway")
+        gateway = self.client("apigateway", region)
         for kind, response in template.gateway_responses.items():
             gateway.put_gateway_response(
                 restApiId=api.id, responseType=kind, statusCode=str(response["statusCode"]),
@@ -307,11 +363,12 @@ class Cloud:
         gateway.create_deployment(restApiId=api.id, stageName="live")
         return api
 
-    def deploy(self, name, template, parameters):
-        formation = self.client("cloudformation")
-        self.client("s3").put_object(Bucket="code", Key=f"{name}.template", Body=template.encode())
+    def deploy(self, name, template, parameters, region=None):
+        formation = self.client("cloudformation", region)
+        source = bucket(region or self.region)
+        self.client("s3", region).put_object(Bucket=source, Key=f"{name}.template", Body=template.encode())
         formation.create_stack(
-            StackName=name, TemplateURL=f"{self.url}/code/{name}.template", Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+            StackName=name, TemplateURL=f"{self.url}/{source}/{name}.template", Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
             Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
         )
         for _ in range(240):
@@ -338,6 +395,11 @@ class Api:
 
     def post(self, path, body, headers=None):
         return self.send("POST", path, json.dumps(body).encode(), headers)
+
+    def pay(self, event, secret):
+        body, sent_at = json.dumps(event), int(time.time())
+        tag = hmac.new(secret.encode(), f"{sent_at}.{body}".encode(), "sha256").hexdigest()
+        return self.send("POST", "/v1/payments/stripe", body.encode(), {"stripe-signature": f"t={sent_at},v1={tag}"})
 
     def send(self, method, path, body=None, headers=None):
         headers = {"content-type": "application/json", "host": self.host, **(headers or {})}
@@ -405,6 +467,10 @@ class Backend:
         server.socket = tls.wrap_socket(server.socket, server_side=True)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         self.url = f"https://localhost:{server.server_port}"
+
+
+def bucket(region):
+    return f"code-{region}"
 
 
 def expect(answer, wanted):

@@ -20,7 +20,7 @@ use faregate_store::Meter;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::{Answer, Caller, Functions, Knock, Link, Session, knock};
+use crate::{Answer, Caller, Functions, Knock, Link, Session, knock, stripe};
 
 /// A bundle under test; clones share everything.
 #[derive(Clone)]
@@ -52,7 +52,9 @@ impl Bundle {
         let policy = Policy::parse(text).unwrap_or_else(|error| panic!("policy: {error}"));
         let folder = TempDir::new().unwrap_or_else(|error| panic!("folder: {error}"));
         let secret = |digit: &str| json!({"current": digit.repeat(64), "previous": null});
-        let secrets = json!({"pepper": secret("a"), "tag": secret("b"), "signing": secret("c"), "seal": secret("d")});
+        let mut secrets =
+            json!({"pepper": secret("a"), "tag": secret("b"), "signing": secret("c"), "seal": secret("d")});
+        secrets["stripe"] = json!({"current": stripe::SECRET});
         let file = folder.path().join("secrets.json");
         std::fs::write(&file, secrets.to_string()).unwrap_or_else(|error| panic!("secrets: {error}"));
         let config = Config {
@@ -192,6 +194,18 @@ impl Bundle {
     /// Sends a management request with a JSON body.
     pub async fn post(&self, path: &str, caller: &Caller, body: &Value) -> Answer {
         self.send("POST", path, caller, Some(&body.to_string())).await
+    }
+
+    /// Sends an event as Stripe does, signed here and now.
+    pub async fn stripe(&self, event: &Value) -> Answer {
+        let body = event.to_string();
+        let signature = stripe::signature(stripe::SECRET, self.clock.now(), body.as_bytes());
+        self.stripe_with(&signature, body.as_bytes()).await
+    }
+
+    /// Sends any bytes to where Stripe's events go; API Gateway may hand them on as base64.
+    pub async fn stripe_with(&self, signature: &str, body: &[u8]) -> Answer {
+        self.functions.stripe_with(signature, body).await
     }
 
     /// Changes something by a management request.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use faregate::Wallet;
 use faregate_gate::Services;
 use serde_json::{Value, json};
@@ -22,6 +23,7 @@ pub struct Functions {
     charges: faregate_charges::App,
     check: faregate_check::App,
     billing: faregate_billing::App,
+    payments: faregate_payments::App,
     requests: faregate_requests::App,
 }
 
@@ -56,6 +58,7 @@ impl Functions {
             charges: faregate_charges::App::new(services.clone()),
             check: faregate_check::App::new(services.clone()),
             billing: faregate_billing::App::new(services.clone()),
+            payments: faregate_payments::App::new(services.clone()),
             requests: faregate_requests::App::new(services.clone()),
         }
     }
@@ -102,6 +105,16 @@ impl Functions {
         self.send_with(method, path, &headers, body).await
     }
 
+    /// Sends any bytes to where Stripe's events go, in the form that API Gateway has for binary bodies.
+    pub async fn stripe_with(&self, signature: &str, body: &[u8]) -> Answer {
+        let headers = [("Stripe-Signature", signature), ("Content-Type", "application/json; charset=utf-8")];
+        let headers = if signature.is_empty() { &headers[1..] } else { &headers[..] };
+        let mut event = proxy_event("POST", "/v1/payments/stripe", headers, None);
+        event["body"] = BASE64_STANDARD.encode(body).into();
+        event["isBase64Encoded"] = true.into();
+        call(event, |request| self.payments.handle(request)).await
+    }
+
     /// Sends a management request with exactly these headers.
     pub async fn send_with(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Option<&str>) -> Answer {
         let event = proxy_event(method, path, headers, body);
@@ -116,6 +129,7 @@ impl Functions {
             (_, Some("projects" | "billing" | "accounts" | "me")) => {
                 call(event, |request| self.billing.handle(request)).await
             }
+            (_, Some("payments")) => call(event, |request| self.payments.handle(request)).await,
             (_, Some("requests" | "requests.csv" | "analytics")) => {
                 call(event, |request| self.requests.handle(request)).await
             }

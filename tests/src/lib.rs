@@ -2,6 +2,7 @@
 
 #![expect(clippy::panic, clippy::missing_panics_doc, reason = "what does not work in a test fails the test")]
 
+mod books;
 mod bundle;
 mod call;
 mod capacity;
@@ -9,9 +10,11 @@ pub mod engine;
 mod functions;
 mod knock;
 mod link;
+pub mod stripe;
 mod web;
 pub mod wire;
 
+pub use books::Books;
 pub use bundle::Bundle;
 pub use call::Answer;
 pub use capacity::{item_bytes, read_units, write_units};

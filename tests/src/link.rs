@@ -10,6 +10,7 @@ use std::{
 };
 
 use aws_sdk_dynamodb::config::{BehaviorVersion, Builder, Credentials, Region};
+use dynoxide::Database;
 use faregate_store::{Patience, Store};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -18,10 +19,15 @@ use tokio::{
 };
 
 /// A forwarding HTTP/1.1 link that counts requests and plays the faults it is told to, one per request.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Link(Arc<State>);
 
-#[derive(Debug)]
+impl std::fmt::Debug for Link {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "Link at {}", self.url())
+    }
+}
+
 struct State {
     port: u16,
     behind: String,
@@ -32,6 +38,7 @@ struct State {
     late: Mutex<Vec<Vec<u8>>>,
     held: AtomicU64,
     let_through: Semaphore,
+    engine: Option<Database>,
 }
 
 /// What happens to one request.
@@ -83,11 +90,11 @@ impl Link {
     /// # Errors
     /// When no port is free or the emulator does not start.
     pub async fn before_embedded_engine() -> io::Result<Self> {
-        let database = dynoxide::Database::memory().map_err(io::Error::other)?;
+        let database = Database::memory().map_err(io::Error::other)?;
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
-        tokio::spawn(dynoxide::server::serve_on(listener, database));
-        Self::before(address.to_string()).await
+        tokio::spawn(dynoxide::server::serve_on(listener, database.clone()));
+        Self::to(address.to_string(), Some(database)).await
     }
 
     /// A link to the HTTP server at `behind`, an address such as `127.0.0.1:8000`.
@@ -95,6 +102,10 @@ impl Link {
     /// # Errors
     /// When no port is free.
     pub async fn before(behind: String) -> io::Result<Self> {
+        Self::to(behind, None).await
+    }
+
+    async fn to(behind: String, engine: Option<Database>) -> io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let link = Self(Arc::new(State {
             port: listener.local_addr()?.port(),
@@ -106,6 +117,7 @@ impl Link {
             late: Mutex::default(),
             held: AtomicU64::new(0),
             let_through: Semaphore::new(0),
+            engine,
         }));
         let serving = link.clone();
         tokio::spawn(async move {
@@ -115,6 +127,12 @@ impl Link {
             }
         });
         Ok(link)
+    }
+
+    /// The embedded engine at its end, where it is one.
+    #[must_use]
+    pub fn engine(&self) -> Option<&Database> {
+        self.0.engine.as_ref()
     }
 
     /// Where callers find the link.

@@ -50,6 +50,8 @@ def faults_of_statement(role, statement):
             yield f"wildcard resource {text}"
         if text.endswith(f"/signing{SECRET_SUFFIX}") and role != "VerifyRole":
             yield "reads the key that signs"
+        if text.endswith(f"/stripe{SECRET_SUFFIX}") and role != "PaymentsRole":
+            yield "reads what Stripe signs with"
     if any(action.startswith("dynamodb:") for action in actions):
         items = statement.get("Condition", {}).get("ForAllValues:StringLike", {}).get("dynamodb:LeadingKeys", [])
         if not items or any(item.strip("*") == "" for item in items):
@@ -98,6 +100,8 @@ def broken(template):
     yield "cannot count", edit("KeysRole", lambda statements: statements.pop(3))
     signing = {"Effect": "Allow", "Action": "secretsmanager:GetSecretValue", "Resource": f"arn/signing{SECRET_SUFFIX}"}
     yield "key that signs", edit("KeysRole", lambda statements: statements.append(signing))
+    stripe = {**signing, "Resource": f"arn/stripe{SECRET_SUFFIX}"}
+    yield "what Stripe signs with", edit("BillingRole", lambda statements: statements.append(stripe))
     other = copy.deepcopy(template)
     del other["Resources"]["Keys"]["Properties"]["Role"]
     yield "role of its own", other

@@ -1,7 +1,10 @@
 //! `GET|PATCH /v1/accounts/{id}`, for operators: an account, and the plan that it is on.
 
 use faregate_domain::{amendment::WindowShift, cell::CellId, id::AccountId, policy::Plan};
-use faregate_edge::{input, problem::Problem};
+use faregate_edge::{
+    input::{self, Usd},
+    problem::Problem,
+};
 use faregate_gate::{
     Caller,
     management::{Data, Failure, Refusal, answer},
@@ -22,7 +25,7 @@ impl App {
         self.authenticate_operator(request).await?;
         let account = AccountId::parse(id).map_err(|_| Problem::not_found())?;
         let account = self.services().store.find_account(&account).await?.ok_or_else(Problem::not_found)?;
-        self.show(&account)
+        self.show(&account).await
     }
 
     /// Moves an account to another plan. Its keys stay as they are: what the plan allows is asked when a key is made or
@@ -37,7 +40,7 @@ impl App {
             let plan = plan.ok_or_else(|| Problem::invalid_field("plan", "is no plan of this API"))?;
             if self.move_to(&before, &wanted, plan).await? {
                 tracing::info!(operator = %operator.account, account = %id, old = before.plan, new = wanted, "plan changed");
-                return self.show(&Account { plan: wanted, ..before });
+                return self.show(&Account { plan: wanted, ..before }).await;
             }
             tokio::time::sleep(pause(attempt)).await;
         }
@@ -57,14 +60,12 @@ impl App {
     }
 
     pub(crate) async fn authenticate_operator(&self, request: &Request) -> Result<Caller, Refusal> {
-        let caller = self.gate.authenticate_self(request).await?;
-        if caller.is_operator {
-            return Ok(caller);
-        }
-        Err(Problem::new(403, "operator_required", "Only an operator can do this.").into())
+        Ok(self.gate.authenticate_operator(request).await?)
     }
 
-    fn show(&self, account: &Account) -> Result<Response<Body>, Refusal> {
+    async fn show(&self, account: &Account) -> Result<Response<Body>, Refusal> {
+        let wallet = self.services().store.find_account_wallet(&account.id).await?;
+        let wallet = wallet.ok_or(Failure::Missing { item: "account's wallet" })?;
         let plan = self.services().config.policy.find_plan(&account.plan);
         let data = AccountView {
             account_id: account.id.to_string(),
@@ -75,6 +76,7 @@ impl App {
                 limits: plan.map(|plan| LimitsView::of(&plan.ceiling)),
             },
             default_project_id: account.default_project.to_string(),
+            owed_usd: Usd(wallet.owed),
             created_at: account.created_at.to_string(),
         };
         answer(200, serde_json::to_string(&Data { data })?)
@@ -94,6 +96,7 @@ struct AccountView<'a> {
     address: String,
     plan: PlanView<'a>,
     default_project_id: String,
+    owed_usd: Usd,
     created_at: String,
 }
 

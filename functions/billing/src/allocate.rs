@@ -1,7 +1,5 @@
 //! `POST /v1/projects/{id}/allocations`
 
-use std::time::Duration;
-
 use faregate_domain::{
     id::EntryId,
     ledger::{Balances, Entry},
@@ -11,6 +9,7 @@ use faregate_edge::{
     entropy,
     input::{self, Usd, UsdMovement},
 };
+pub(crate) use faregate_gate::again::{MAX_ATTEMPTS, pause};
 use faregate_gate::{
     Caller,
     management::{Data, Failure, Refusal, answer},
@@ -56,6 +55,11 @@ impl App {
         let movement = input::json::<AllocationBody>(request)?.amount_usd.0;
         let wallet = self.services().store.find_account_wallet(&caller.account).await?;
         let wallet = wallet.ok_or(Failure::Missing { item: "account's wallet" })?;
+        if wallet.collecting().is_some() {
+            // What refunds are to take yet is nobody's to give away.
+            self.gate.collect_owed(&caller.account, now).await?;
+            return Ok(None);
+        }
         let before = Balances {
             account: wallet.available,
             allocated: state.wallet.allocated,
@@ -113,15 +117,3 @@ struct AllocationView {
     wallet_usd: Usd,
     created_at: String,
 }
-
-/// How long one who came second waits; by chance, so that those who met do not meet again.
-pub(crate) fn pause(attempt: u32) -> Duration {
-    let mut byte = [0];
-    entropy::fill(&mut byte);
-    PAUSE * attempt.min(LONGEST_PAUSE) * u32::from(byte[0]) / 256
-}
-
-/// Each lost attempt means that another movement of the same account was made.
-pub(crate) const MAX_ATTEMPTS: u32 = 48;
-const PAUSE: Duration = Duration::from_millis(4);
-const LONGEST_PAUSE: u32 = 16;

@@ -89,6 +89,9 @@ impl App {
         match store.deposit(&deposit).await? {
             Deposited::Moved => {
                 tracing::info!(%account, entry = %entry.id, "account credited");
+                if before.owed > MicroUsd::ZERO {
+                    self.gate.collect_owed(account, now).await?;
+                }
                 answer(201, text).map(Some)
             }
             Deposited::Known(known) => self.repeat(&wanted, &known, ticket, now).await,

@@ -38,7 +38,7 @@ impl App {
     pub async fn from_env() -> Result<Self, AppError> {
         let services = Services::from_env(&[SecretName::Signing]).await?;
         // Whatever else is written belongs to an account, and accounts are opened here.
-        services.claim_layout().await?;
+        services.claim_layout().await.inspect_err(StartError::log)?;
         Self::new(services)
     }
 

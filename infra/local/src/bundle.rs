@@ -22,6 +22,15 @@ pub(crate) fn functions(services: &Services) -> Result<Functions, StartError> {
     let charges = faregate_charges::App::new(services.clone());
     let check = faregate_check::App::new(services.clone());
     let billing = faregate_billing::App::new(services.clone());
+    let payments = faregate_payments::App::new(services.clone());
+    let ledger = faregate_ledger::App::new(services.clone());
+    let ledger: Handler = Arc::new(move |event| {
+        let ledger = ledger.clone();
+        Box::pin(async move {
+            let answer = ledger.handle(event).await.map_err(|error| error.to_string())?;
+            serde_json::to_value(answer).map_err(|error| error.to_string())
+        })
+    });
     let requests = faregate_requests::App::new(services.clone());
     let authorizer = faregate_authorizer::App::new(services.clone());
     let authorizer: Handler = Arc::new(move |event| {
@@ -35,6 +44,8 @@ pub(crate) fn functions(services: &Services) -> Result<Functions, StartError> {
         (Function::Charges, over_http!(charges)),
         (Function::Check, over_http!(check)),
         (Function::Billing, over_http!(billing)),
+        (Function::Payments, over_http!(payments)),
+        (Function::Ledger, ledger),
         (Function::Requests, over_http!(requests)),
         (Function::Authorizer, authorizer),
     ])))

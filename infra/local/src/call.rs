@@ -11,6 +11,8 @@ use hyper::{
     header::{CONTENT_LENGTH, HOST, HeaderMap, HeaderValue},
 };
 
+use crate::gateway_response::{Kind, Stopped};
+
 /// A request with its whole body.
 #[derive(Clone, Debug)]
 pub(crate) struct Call {
@@ -30,8 +32,8 @@ impl Call {
     /// Reads a request to its end.
     ///
     /// # Errors
-    /// A 4xx [`Problem`] for a request that is too large, too slow or not HTTP as a server must understand it.
-    pub(crate) async fn read<B>(request: Request<B>, origin: CallOrigin) -> Result<Self, Problem>
+    /// [`Stopped`], with a 4xx, for a request that is too large, too slow or not HTTP as a server must understand it.
+    pub(crate) async fn read<B>(request: Request<B>, origin: CallOrigin) -> Result<Self, Stopped>
     where
         B: Body<Data = Bytes>,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -39,14 +41,14 @@ impl Call {
         let (parts, body) = request.into_parts();
         let path = parts.uri.path().to_owned();
         if !path.starts_with('/') {
-            return Err(Problem::new(400, "invalid_request", "The request target must be a path."));
+            return Err(Problem::new(400, "invalid_request", "The request target must be a path.").into());
         }
         let query = parts.uri.query().map(ToOwned::to_owned);
         if path.len() + query.as_ref().map_or(0, String::len) > MAX_TARGET_BYTES {
-            return Err(Problem::new(414, "uri_too_long", "Path and query may have at most 8192 bytes."));
+            return Err(Problem::new(414, "uri_too_long", "Path and query may have at most 8192 bytes.").into());
         }
         if !has_plain_host(&parts.headers) {
-            return Err(Problem::new(400, "invalid_request", "The Host header is not a host name."));
+            return Err(Problem::new(400, "invalid_request", "The Host header is not a host name.").into());
         }
         let body = read_body(&parts.headers, body).await?;
         Ok(Self {
@@ -108,21 +110,20 @@ fn has_plain_host(headers: &HeaderMap) -> bool {
     hosts.next().is_none() && host.to_str().is_ok_and(is_plain)
 }
 
-async fn read_body<B>(headers: &HeaderMap, body: B) -> Result<Bytes, Problem>
+async fn read_body<B>(headers: &HeaderMap, body: B) -> Result<Bytes, Stopped>
 where
     B: Body<Data = Bytes>,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let too_large = || Problem::new(413, "body_too_large", "A body may have at most 10 MB.");
     let announced = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
     if announced.is_some_and(|bytes| bytes > MAX_BODY_BYTES) {
-        return Err(too_large());
+        return Err(Kind::RequestTooLarge.into());
     }
     match tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, MAX_BODY_BYTES).collect()).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
-        Ok(Err(_)) => Err(Problem::new(400, "invalid_request", "The body broke off.")),
-        Err(_) => Err(Problem::new(408, "request_timeout", "The body did not arrive in time.")),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Kind::RequestTooLarge.into()),
+        Ok(Err(_)) => Err(Problem::new(400, "invalid_request", "The body broke off.").into()),
+        Err(_) => Err(Problem::new(408, "request_timeout", "The body did not arrive in time.").into()),
     }
 }
 
@@ -144,7 +145,7 @@ pub(crate) mod tests {
         CallOrigin::new(Ipv4Addr::LOCALHOST.into(), Timestamp::from_epoch_s(1_789_000_000))
     }
 
-    pub(crate) async fn call(request: Request<&'static str>) -> Result<Call, Problem> {
+    pub(crate) async fn call(request: Request<&'static str>) -> Result<Call, Stopped> {
         Call::read(request.map(|body| Full::new(Bytes::from(body))), origin()).await
     }
 
@@ -161,7 +162,6 @@ pub(crate) mod tests {
     #[tokio::test]
     async fn what_no_server_should_take_is_a_4xx() {
         let long = format!("/{}", "a".repeat(9_000));
-        let huge = (MAX_BODY_BYTES + 1).to_string();
         for (request, status) in [
             (Request::get("*").body(""), 400),
             (Request::get(long).body(""), 414),
@@ -170,16 +170,20 @@ pub(crate) mod tests {
             (Request::get("/").header("host", "[").body(""), 400),
             (Request::get("/").header("host", "a:99999").body(""), 400),
             (Request::get("/").header("host", "a").header("host", "b").body(""), 400),
-            (Request::post("/").header("content-length", huge).body(""), 413),
         ] {
-            assert_eq!(call(request.unwrap()).await.unwrap_err().status, status);
+            let Stopped::Problem(problem) = call(request.unwrap()).await.unwrap_err() else { panic!("a problem") };
+            assert_eq!(problem.status, status);
         }
     }
 
     #[tokio::test]
-    async fn a_body_without_a_length_is_bounded_too() {
+    async fn a_body_is_bounded_whether_it_tells_its_length_or_not() {
+        let huge = (MAX_BODY_BYTES + 1).to_string();
+        let told = call(Request::post("/").header("content-length", huge).body("").unwrap()).await;
+        assert!(matches!(told, Err(Stopped::Response(Kind::RequestTooLarge, _))));
         let body = Full::new(Bytes::from(vec![0; MAX_BODY_BYTES + 1]));
         let request = Request::post("/").body(body).unwrap();
-        assert_eq!(Call::read(request, origin()).await.unwrap_err().status, 413);
+        let untold = Call::read(request, origin()).await;
+        assert!(matches!(untold, Err(Stopped::Response(Kind::RequestTooLarge, _))));
     }
 }

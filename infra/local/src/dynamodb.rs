@@ -6,11 +6,17 @@ use dynoxide::Database;
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 
 /// A DynamoDB that runs in this process and is reached over HTTP.
-#[derive(Debug)]
 pub(crate) struct DynamoDb {
     address: SocketAddr,
+    database: Database,
     stop: oneshot::Sender<()>,
     server: JoinHandle<Result<(), String>>,
+}
+
+impl std::fmt::Debug for DynamoDb {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "DynamoDb at {}", self.address)
+    }
 }
 
 impl DynamoDb {
@@ -27,16 +33,21 @@ impl DynamoDb {
         }
         let database = open(file)?;
         let (stop, stopped) = oneshot::channel();
-        let server = dynoxide::server::serve_with_shutdown(listener, database, async {
+        let server = dynoxide::server::serve_with_shutdown(listener, database.clone(), async {
             // A sender that is gone stops the server as well.
             let _ = stopped.await;
         });
-        Ok(Self { address: bound, stop, server: tokio::spawn(server) })
+        Ok(Self { address: bound, database, stop, server: tokio::spawn(server) })
     }
 
     /// Where the SDK reaches it.
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// The database itself, for what the SDK is not asked for here: its stream.
+    pub(crate) fn database(&self) -> Database {
+        self.database.clone()
     }
 
     /// Lets running calls end, for at most [`GRACE`].

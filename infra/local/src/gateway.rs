@@ -7,7 +7,8 @@ use hyper::{Method, Request, body::Bytes};
 use crate::{
     answer::{self, Answer},
     call::{Call, CallOrigin},
-    event, gateway_response,
+    event,
+    gateway_response::{GatewayResponses, Kind, Stopped},
     integration::Integration,
     invoke::{Function, Functions, InvokeError},
     layer,
@@ -22,7 +23,9 @@ pub(crate) struct Gateway {
     pub(crate) routes: Routes,
     pub(crate) pages: Pages,
     pub(crate) integration: Integration,
-    /// How the product words what the gateway says itself.
+    /// What API Gateway answers itself.
+    pub(crate) responses: GatewayResponses,
+    /// How the product words what this program says in front of API Gateway, and on its own pages.
     pub(crate) dialect: Dialect,
     pub(crate) clock: Clock,
 }
@@ -39,7 +42,7 @@ impl Gateway {
         let path = request.uri().path().to_owned();
         let answer = match Call::read(request, origin.clone()).await {
             Ok(call) => self.answer_call(call).await,
-            Err(problem) => answer::problem(&problem, &origin.request_id, &self.dialect),
+            Err(stopped) => self.answer_stopped(&stopped, &origin.request_id),
         };
         let took_ms = self.clock.now().epoch_ms().saturating_sub(origin.received_at.epoch_ms());
         let status = answer.status().as_u16();
@@ -51,40 +54,47 @@ impl Gateway {
     pub(crate) async fn answer_call(&self, call: Call) -> Answer {
         let request_id = call.request_id.clone();
         let answered = self.pass_on(call).await;
-        answered.unwrap_or_else(|problem| answer::problem(&problem, &request_id, &self.dialect))
+        answered.unwrap_or_else(|stopped| self.answer_stopped(&stopped, &request_id))
     }
 
-    async fn pass_on(&self, call: Call) -> Result<Answer, Problem> {
+    fn answer_stopped(&self, stopped: &Stopped, request_id: &str) -> Answer {
+        match stopped {
+            Stopped::Response(kind, context) => self.responses.answer(*kind, request_id, context),
+            Stopped::Problem(problem) => answer::problem(problem, request_id, &self.dialect),
+        }
+    }
+
+    async fn pass_on(&self, call: Call) -> Result<Answer, Stopped> {
         match self.routes.find(&call.path) {
-            Place::Own { page, parameters } => own_page(&call, || self.pages.show(page, &parameters)),
+            Place::Own { page, parameters } => Ok(own_page(&call, || self.pages.show(page, &parameters))?),
             Place::Function { function, template, parameters } => {
                 let event = event::proxy::event(&call, template, &parameters);
                 let answered = self.functions.invoke(function, event).await;
-                from_function(answered, function, &call.request_id)
+                Ok(from_function(answered, function, &call.request_id)?)
             }
             Place::Gate => self.through_the_gate(call).await,
         }
     }
 
-    async fn through_the_gate(&self, call: Call) -> Result<Answer, Problem> {
+    async fn through_the_gate(&self, call: Call) -> Result<Answer, Stopped> {
         let arn = event::authorizer::method_arn(&call);
         let answered = self.functions.invoke(Function::Authorizer, event::authorizer::event(&call)).await;
         let request_id = call.request_id.clone();
         match Outcome::of(answered, &arn) {
-            Outcome::Admitted(context) => match layer::refusal(&context, &request_id)? {
+            Outcome::Admitted(context) => match layer::refusal(&context, &request_id) {
                 Some(refusal) => Ok(refusal),
-                None => {
-                    let answered = self.integration.call(call, &context).await;
-                    let mut answer =
-                        answered.unwrap_or_else(|problem| answer::problem(&problem, &request_id, &self.dialect));
-                    layer::add_limits(answer.headers_mut(), &context);
-                    Ok(answer)
-                }
+                None => match self.integration.call(call, &context).await {
+                    Ok(mut answer) => {
+                        layer::add_limits(answer.headers_mut(), &context);
+                        Ok(answer)
+                    }
+                    Err(kind) => Err(Stopped::Response(kind, context)),
+                },
             },
-            Outcome::Unauthorized => Err(gateway_response::unauthorized()),
-            Outcome::AccessDenied(context) => gateway_response::access_denied(&context),
-            Outcome::InvalidApiKey(context) => gateway_response::invalid_api_key(&context),
-            Outcome::Failure => Err(gateway_response::failure()),
+            Outcome::Unauthorized => Err(Kind::Unauthorized.into()),
+            Outcome::AccessDenied(context) => Err(Stopped::Response(Kind::AccessDenied, context)),
+            Outcome::InvalidApiKey(context) => Err(Stopped::Response(Kind::InvalidApiKey, context)),
+            Outcome::Failure => Err(Kind::AuthorizerFailure.into()),
         }
     }
 }
@@ -93,18 +103,18 @@ fn from_function(
     answered: Result<serde_json::Value, InvokeError>,
     function: Function,
     request_id: &str,
-) -> Result<Answer, Problem> {
+) -> Result<Answer, Kind> {
     let answer = match answered {
         Ok(answer) => answer,
-        Err(InvokeError::TimedOut) => return Err(gateway_response::gateway_timeout()),
+        Err(InvokeError::TimedOut) => return Err(Kind::IntegrationTimeout),
         Err(error) => {
             tracing::error!(%function, %error, request_id, "a function gave no answer");
-            return Err(gateway_response::bad_gateway());
+            return Err(Kind::IntegrationFailure);
         }
     };
     answer::from_function(&answer).map_err(|error| {
         tracing::error!(%function, %error, request_id, "a function's answer is malformed");
-        gateway_response::bad_gateway()
+        Kind::IntegrationFailure
     })
 }
 

@@ -1,12 +1,12 @@
 //! What is behind the gate: an upstream API, or an echo for trying things out.
 
-use faregate_edge::problem::Problem;
 use faregate_layer::credential;
 
 use crate::{
     answer::Answer,
     call::Call,
     client::{BaseUrl, Client},
+    gateway_response::Kind,
     outcome::Context,
 };
 
@@ -25,8 +25,8 @@ impl Integration {
     /// Hands an admitted call on, without its credential, and brings the answer back.
     ///
     /// # Errors
-    /// 502 and 504 for an upstream that does not answer.
-    pub(crate) async fn call(&self, mut call: Call, context: &Context) -> Result<Answer, Problem> {
+    /// The gateway response for an upstream that does not answer.
+    pub(crate) async fn call(&self, mut call: Call, context: &Context) -> Result<Answer, Kind> {
         credential::remove(&mut call.headers);
         match self {
             Self::Echo => Ok(echo::answer(&call, context)),

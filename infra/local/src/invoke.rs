@@ -79,6 +79,10 @@ pub(crate) enum Function {
     Check,
     /// Manages projects and money.
     Billing,
+    /// Takes the payment provider's events.
+    Payments,
+    /// Keeps the books.
+    Ledger,
     /// Reads the books out.
     Requests,
     /// Decides about each request.
@@ -88,7 +92,16 @@ pub(crate) enum Function {
 impl Function {
     /// The function that has this name among those behind HTTP.
     pub(crate) fn of(name: &str) -> Option<Self> {
-        let all = [Self::Nonce, Self::Verify, Self::Keys, Self::Charges, Self::Check, Self::Billing, Self::Requests];
+        let all = [
+            Self::Nonce,
+            Self::Verify,
+            Self::Keys,
+            Self::Charges,
+            Self::Check,
+            Self::Billing,
+            Self::Payments,
+            Self::Requests,
+        ];
         all.into_iter().find(|function| function.to_string() == name)
     }
 }
@@ -102,6 +115,8 @@ impl fmt::Display for Function {
             Self::Charges => "charges",
             Self::Check => "check",
             Self::Billing => "billing",
+            Self::Payments => "payments",
+            Self::Ledger => "ledger",
             Self::Requests => "requests",
             Self::Authorizer => "authorizer",
         })

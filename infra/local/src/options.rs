@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use secrecy::SecretString;
+
 use crate::client::BaseUrl;
 
 /// Faregate: API keys, rate limits and prepaid credit in front of an API, on this machine.
@@ -43,6 +45,10 @@ pub struct Options {
     #[arg(long, env = "FAREGATE_OPERATOR", value_name = "ADDRESS")]
     pub operator: Option<String>,
 
+    /// The signing secret of a webhook endpoint at Stripe, whsec_…; `secrets set stripe` keeps it instead
+    #[arg(long, env = "FAREGATE_STRIPE_SECRET", value_name = "SECRET", hide_env_values = true)]
+    pub stripe_secret: Option<SecretString>,
+
     /// What to do instead of starting the gateway.
     #[command(subcommand)]
     pub command: Option<Command>,
@@ -61,6 +67,7 @@ impl Options {
             invoke: None,
             dynamodb: None,
             operator: None,
+            stripe_secret: None,
             command: None,
         }
     }
@@ -95,6 +102,11 @@ pub enum SecretsCommand {
         /// Which one
         secret: RotatingSecret,
     },
+    /// Put a secret in force that comes from elsewhere, from standard input; said twice, the one before it is forgotten
+    Set {
+        /// Which one
+        secret: GivenSecret,
+    },
 }
 
 /// A secret that can be rotated.
@@ -108,6 +120,13 @@ pub enum RotatingSecret {
     Signing,
     /// Of the answers that a repeated request gets again; they are gone after ten minutes
     Seal,
+}
+
+/// A secret that somebody else makes.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub enum GivenSecret {
+    /// Of the events that Stripe sends to its endpoint here, whsec_…
+    Stripe,
 }
 
 /// What can be said of policy files.

@@ -7,15 +7,16 @@ use std::{
 };
 
 use clap::{CommandFactory, FromArgMatches, error::ErrorKind};
+use zeroize::Zeroizing;
 
 use faregate_edge::{now::Clock, secrets::SecretName};
 
 use crate::{
     data::DataError,
     log,
-    options::{Command, Options, PolicyCommand, RotatingSecret, SecretsCommand, WalletCommand},
+    options::{Command, GivenSecret, Options, PolicyCommand, RotatingSecret, SecretsCommand, WalletCommand},
     policy::{self, CheckError},
-    secrets::{self, RotationError},
+    secrets::{self, PutError, RotationError},
     start::{Running, StartError, start},
     wallet::Wallet,
 };
@@ -47,6 +48,7 @@ fn obey(args: impl IntoIterator<Item = OsString>) -> Result<(), Failure> {
     match options.command {
         Some(Command::Wallet(command)) => use_wallet(&options, command),
         Some(Command::Secrets(SecretsCommand::Rotate { secret })) => rotate(&options, secret),
+        Some(Command::Secrets(SecretsCommand::Set { secret })) => set(&options, secret),
         Some(Command::Policy(PolicyCommand::Check { file })) => {
             say(&policy::check(&file)?);
             Ok(())
@@ -145,6 +147,15 @@ fn rotate(options: &Options, secret: RotatingSecret) -> Result<(), Failure> {
     Ok(())
 }
 
+fn set(options: &Options, GivenSecret::Stripe: GivenSecret) -> Result<(), Failure> {
+    let mut text = Zeroizing::new(String::new());
+    let read = std::io::stdin().take(MAX_SECRET_BYTES).read_to_string(&mut text);
+    read.map_err(|error| Failure::Obstacle(format!("standard input: {error}")))?;
+    secrets::put_stripe(&options.data.join("secrets.json"), &text)?;
+    say("Stripe's secret is in force; a running program takes it up by itself.");
+    Ok(())
+}
+
 /// Help and version are what was asked for; anything else is an error, of which the first line says what it is.
 fn say_or_fail(error: &clap::Error) -> Result<(), Failure> {
     let text = error.to_string();
@@ -155,7 +166,7 @@ fn say_or_fail(error: &clap::Error) -> Result<(), Failure> {
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         let subcommands = [
             ("policy", "`faregate policy check FILE` or `faregate policy schema`"),
-            ("secrets", "`faregate secrets rotate pepper`"),
+            ("secrets", "`faregate secrets rotate pepper` or `faregate secrets set stripe`"),
             ("wallet", "`faregate wallet address` or `faregate wallet sign`"),
         ];
         let asked = subcommands.iter().find(|(name, _)| text.contains(&format!("faregate {name}")));
@@ -214,6 +225,12 @@ impl From<RotationError> for Failure {
     }
 }
 
+impl From<PutError> for Failure {
+    fn from(error: PutError) -> Self {
+        Self::Obstacle(one_line(&error.to_string()))
+    }
+}
+
 impl From<DataError> for Failure {
     fn from(error: DataError) -> Self {
         Self::Obstacle(one_line(&error.to_string()))
@@ -227,6 +244,7 @@ fn one_line(text: &str) -> String {
 
 const JSON: &str = "-H 'Content-Type: application/json'";
 const MAX_MESSAGE_BYTES: u64 = 65_536;
+const MAX_SECRET_BYTES: u64 = 1_024;
 
 #[cfg(test)]
 mod tests {

@@ -5,7 +5,7 @@ use std::path::Path;
 use faregate_domain::time::Timestamp;
 use faregate_edge::{
     entropy,
-    secrets::{MAX_STALE_S, SecretName},
+    secrets::{MAX_STALE_S, SecretName, stripe_secret},
 };
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
@@ -47,6 +47,37 @@ pub(crate) fn rotate(path: &Path, name: SecretName, now: Timestamp) -> Result<()
     *secret = json!({"current": *digits(), "previous": current, "rotated_at": now.to_string()});
     let text = Zeroizing::new(format!("{file}\n"));
     Ok(data::replace_private(path, text.as_bytes())?)
+}
+
+/// Puts Stripe's signing secret into the file, where nobody but Stripe could make one. The one before is still recognised,
+/// until the same one is put again.
+///
+/// # Errors
+/// [`PutError`] when the text is no such secret, or the file cannot be read or written.
+pub(crate) fn put_stripe(path: &Path, text: &str) -> Result<(), PutError> {
+    let text = text.trim();
+    stripe_secret(text).ok_or(PutError::Form)?;
+    ensure(path)?;
+    let malformed = || DataError::Malformed(path.to_owned(), "not a secrets file");
+    let before = Zeroizing::new(data::find(path)?.unwrap_or_default());
+    let mut file: Value = serde_json::from_str(&before).map_err(|_| malformed())?;
+    let secrets = file.as_object_mut().ok_or_else(malformed)?;
+    let last = secrets.get(SecretName::Stripe.as_str()).map(|secret| secret["current"].clone());
+    let previous = last.filter(|last| last != text);
+    secrets.insert(SecretName::Stripe.as_str().to_owned(), json!({"current": text, "previous": previous}));
+    let after = Zeroizing::new(format!("{file}\n"));
+    Ok(data::replace_private(path, after.as_bytes())?)
+}
+
+/// Why a secret from elsewhere is not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum PutError {
+    /// The file.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// It is no signing secret of Stripe's.
+    #[error("this is no signing secret of Stripe's: whsec_…, 32 to 256 characters")]
+    Form,
 }
 
 /// Why a secret is not rotated.
@@ -139,6 +170,29 @@ mod tests {
             use std::os::unix::fs::PermissionsExt;
             assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         }
+    }
+
+    #[test]
+    fn stripes_secret_comes_from_outside_and_the_one_before_is_still_recognised() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secrets.json");
+        let read = || serde_json::from_str::<Value>(&fs::read_to_string(&path).unwrap()).unwrap();
+        for text in ["", "whsec_", "sk_live_0123456789abcdef0123456789"] {
+            assert!(matches!(put_stripe(&path, text), Err(PutError::Form)), "{text}");
+        }
+        assert!(!path.exists());
+        let [first, second] = ["0", "1"].map(|digit| format!("whsec_{}", digit.repeat(32)));
+        put_stripe(&path, &format!("{first}\n")).unwrap();
+        assert_eq!(read()["stripe"], json!({"current": first, "previous": null}));
+        let others = read()["pepper"].clone();
+        // Said twice, it is the only one: the one before may have leaked.
+        for previous in [json!(first), json!(null)] {
+            put_stripe(&path, &second).unwrap();
+            assert_eq!(read()["stripe"], json!({"current": second, "previous": previous}));
+        }
+        ensure(&path).unwrap();
+        rotate(&path, SecretName::Tag, Timestamp::from_epoch_s(1)).unwrap();
+        assert_eq!((&read()["stripe"]["current"], &read()["pepper"]), (&json!(second), &others));
     }
 
     #[test]

@@ -9,6 +9,7 @@ use faregate_edge::{
 };
 use faregate_gate::Services;
 use faregate_store::StoreError;
+use secrecy::ExposeSecret as _;
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 
 use crate::{
@@ -17,12 +18,16 @@ use crate::{
     demo::Demo,
     dynamodb::{DynamoDb, DynamoDbError},
     gateway::Gateway,
+    gateway_response::{GatewayResponses, InvalidGatewayResponse},
     integration::Integration,
     invoke::{Functions, Remote},
+    ledger::{Feed, Parts},
     options::Options,
     pages::Pages,
     routes::{NobodyServes, Routes},
-    secrets, server,
+    secrets::{self, PutError},
+    server,
+    stream::Stream,
     wallet::Wallet,
 };
 
@@ -44,6 +49,9 @@ pub async fn start_at(options: Options, clock: Clock) -> Result<Running, StartEr
     let url = format!("http://{}", reachable(listener.local_addr().map_err(listen)?));
     let folder = if options.memory { DataFolder::throw_away() } else { DataFolder::open(&options.data) }?;
     secrets::ensure(&folder.file("secrets.json"))?;
+    if let Some(secret) = &options.stripe_secret {
+        secrets::put_stripe(&folder.file("secrets.json"), secret.expose_secret())?;
+    }
     let config = config(&options, &url, &folder)?;
     let integration = match &options.upstream {
         Some(base) => {
@@ -67,14 +75,19 @@ pub async fn start_at(options: Options, clock: Clock) -> Result<Running, StartEr
     let api = Api::shipped()?.with_keys_at(config.policy.management().keys())?;
     let (routes, pages) = (Routes::of(&api)?, Pages::of(&api));
     let dialect = config.policy.dialect().clone();
-    let gateway = Arc::new(Gateway { functions, routes, pages, integration, dialect, clock });
+    let responses = GatewayResponses::shipped()?;
+    let gateway = Arc::new(Gateway { functions, routes, pages, integration, responses, dialect, clock });
+    let mark = (!options.memory).then(|| folder.file("ledger.position"));
+    let position = mark.as_deref().map(data::find).transpose()?.flatten();
+    let stream = Stream::new(dynamodb.database(), &config.table, position);
+    let feed = Feed::start(Parts { gateway: Arc::clone(&gateway), store: services.store.clone(), stream, mark });
     let (stop, stopped) = oneshot::channel::<()>();
     let served = server::serve(listener, Arc::clone(&gateway), async {
         // A sender that is gone stops the server as well.
         let _ = stopped.await;
     });
     let server = tokio::spawn(served);
-    Ok(Running { url, config, services, gateway, folder, dynamodb, stop, server })
+    Ok(Running { url, config, services, gateway, feed, folder, dynamodb, stop, server })
 }
 
 /// The bundle while it runs.
@@ -85,6 +98,7 @@ pub struct Running {
     pub config: Config,
     services: Services,
     gateway: Arc<Gateway>,
+    feed: Feed,
     folder: DataFolder,
     dynamodb: DynamoDb,
     stop: oneshot::Sender<()>,
@@ -123,6 +137,7 @@ impl Running {
             tracing::error!(%error, "the server did not stop in order");
         }
         self.services.write_down_refused().await;
+        self.feed.stop().await;
         // Connections to the store end with those who have them.
         drop((self.gateway, self.services));
         self.dynamodb.stop().await;
@@ -147,6 +162,9 @@ pub enum StartError {
     /// The data folder cannot be used.
     #[error(transparent)]
     Data(#[from] DataError),
+    /// A secret that was given has not its form.
+    #[error(transparent)]
+    Secret(#[from] PutError),
     /// The policy or another setting is wrong.
     #[error(transparent)]
     Config(#[from] ConfigError),
@@ -170,6 +188,9 @@ pub enum StartError {
     /// The API's description names a function that is not there.
     #[error(transparent)]
     Nobody(#[from] NobodyServes),
+    /// The gateway responses of the template cannot be read.
+    #[error(transparent)]
+    GatewayResponses(#[from] InvalidGatewayResponse),
     /// The system has no trusted roots for TLS.
     #[error("no trusted roots for tls: {0}")]
     Tls(#[source] std::io::Error),

@@ -5,6 +5,7 @@
 //! each write. A [`Change`] is read as [`Fact`]s; a [`Position`] says which of them are in the books already; [`Chunk`]s
 //! are what they add to the hours and days.
 
+mod audit;
 mod change;
 mod chunk;
 mod odd;
@@ -13,6 +14,7 @@ mod series;
 mod settled;
 mod span;
 
+pub use audit::{AuditedRow, CellBooks, Difference, compare_account, compare_project};
 pub use change::{Change, Fact, Image, Unreadable};
 pub use chunk::{Chunk, Numbers, Part, Period, Slot};
 pub use odd::{Oddity, is_spike, thresholds_crossed};

@@ -70,6 +70,8 @@ pub struct AccountWallet {
     pub available: MicroUsd,
     /// Entries written so far: every movement writes one more.
     pub entries: u64,
+    /// What refunds are to take and found nothing of; whatever comes next pays it first.
+    pub owed: MicroUsd,
 }
 
 /// What an account and one of its projects have.
@@ -153,10 +155,15 @@ pub enum EntryKind {
     Allocation,
     /// From a project back to the account.
     Return,
+    /// Out of the account, because a payment was refunded.
+    Refund,
+    /// Into the account again, because a refund came to nothing.
+    RefundReversed,
 }
 
 impl EntryKind {
-    const ALL: [Self; 4] = [Self::SignUp, Self::Credit, Self::Allocation, Self::Return];
+    const ALL: [Self; 6] =
+        [Self::SignUp, Self::Credit, Self::Allocation, Self::Return, Self::Refund, Self::RefundReversed];
 
     /// The word in answers and in the table.
     #[must_use]
@@ -166,6 +173,8 @@ impl EntryKind {
             Self::Credit => "credit",
             Self::Allocation => "allocation",
             Self::Return => "return",
+            Self::Refund => "refund",
+            Self::RefundReversed => "refund_reversed",
         }
     }
 

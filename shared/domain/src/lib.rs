@@ -23,6 +23,7 @@ pub mod limit;
 pub mod money;
 pub mod origin;
 pub mod passage;
+pub mod payment;
 pub mod policy;
 pub mod project;
 pub mod recall;

@@ -159,6 +159,22 @@ impl Policy {
         matching.max_by(|one, other| one.specificity().cmp(&other.specificity()))
     }
 
+    /// The route, or the counted management path, whose bucket has that name.
+    #[must_use]
+    pub fn template_of(&self, class: &str) -> Option<&str> {
+        let routes = self.routes().iter().map(|route| (&route.class, &route.template));
+        let counted = self.management().limits().iter().map(|path| (&path.class, &path.template));
+        routes.chain(counted).find(|(name, _)| *name == class).map(|(_, template)| template.as_str())
+    }
+
+    /// Who answers a path that no route names: the layer where every route is left to it. Otherwise API Gateway, since nothing
+    /// says that a layer stands in front of whatever would serve that path.
+    #[must_use]
+    pub fn refusals_of_unnamed(&self) -> Refusals {
+        let are_all = !self.routes.is_empty() && self.routes.iter().all(|route| route.refusals == Refusals::Backend);
+        if are_all { Refusals::Backend } else { Refusals::Gateway }
+    }
+
     /// The plans by name.
     #[must_use]
     pub fn plans(&self) -> &BTreeMap<String, Plan> {

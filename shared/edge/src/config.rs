@@ -87,7 +87,7 @@ pub fn policy(file: Option<PathBuf>, operator: Option<String>) -> Result<Policy,
 pub enum SecretsLocation {
     /// A JSON file on this machine, `file:PATH`; for local work.
     File(PathBuf),
-    /// AWS Secrets Manager, `aws:PREFIX`: the secrets are `PREFIX/pepper`, `PREFIX/tag`, `PREFIX/signing`, `PREFIX/seal`.
+    /// AWS Secrets Manager, `aws:PREFIX`: the secrets are `PREFIX/pepper`, `PREFIX/tag`, `PREFIX/signing`, `PREFIX/seal`, `PREFIX/stripe`.
     Manager(String),
 }
 

@@ -7,7 +7,10 @@ use std::{
 };
 
 use aws_sdk_secretsmanager::{
-    Client, config::timeout::TimeoutConfig, operation::get_secret_value::GetSecretValueError,
+    Client,
+    config::timeout::TimeoutConfig,
+    error::{ProvideErrorMetadata, SdkError},
+    operation::get_secret_value::GetSecretValueError,
 };
 use faregate_domain::{
     secret::{MacSecret, Versions},
@@ -29,6 +32,8 @@ pub struct Secrets(Arc<Inner>);
 struct Inner {
     source: Source,
     cache: Mutex<HashMap<SecretName, Cached>>,
+    /// When a secret that may be absent was last found to be.
+    absent: Mutex<HashMap<SecretName, Timestamp>>,
     looks: AllLooks,
 }
 
@@ -43,6 +48,7 @@ struct AllLooks {
     tag: Looks,
     signing: Looks,
     seal: Looks,
+    stripe: Looks,
 }
 
 /// The last good reading, and when the last one was tried.
@@ -61,7 +67,7 @@ impl Secrets {
             SecretsLocation::File(path) => Source::File(path.clone()),
             SecretsLocation::Manager(prefix) => Source::Manager { client: client(aws), prefix: prefix.clone() },
         };
-        Self(Arc::new(Inner { source, cache: Mutex::default(), looks: AllLooks::default() }))
+        Self(Arc::new(Inner { source, cache: Mutex::default(), absent: Mutex::default(), looks: AllLooks::default() }))
     }
 
     /// A secret, at most [`MAX_AGE_S`] old.
@@ -73,6 +79,30 @@ impl Secrets {
             Some(cached) if cached.read_at.plus_s(MAX_AGE_S) > now => Ok(cached.secret),
             Some(cached) if cached.read_at.plus_s(MAX_STALE_S) > now => self.find_again(name, cached, now).await,
             _ => self.refresh(name, now).await,
+        }
+    }
+
+    /// As [`Secrets::find`], for a secret that a deployment may do without; one that is absent is looked for again after
+    /// [`MIN_REFRESH_S`].
+    ///
+    /// # Errors
+    /// As [`Secrets::find`].
+    pub async fn find_optional(
+        &self,
+        name: SecretName,
+        now: Timestamp,
+    ) -> Result<Option<Arc<Versions<MacSecret>>>, SecretsError> {
+        let absent_at = |name| self.0.absent.lock().unwrap_or_else(PoisonError::into_inner).get(name).copied();
+        if absent_at(&name).is_some_and(|at| at.plus_s(MIN_REFRESH_S) > now) {
+            return Ok(None);
+        }
+        match self.find(name, now).await {
+            Ok(secret) => Ok(Some(secret)),
+            Err(error) if error.is_absence() => {
+                self.0.absent.lock().unwrap_or_else(PoisonError::into_inner).insert(name, now);
+                Ok(None)
+            }
+            Err(error) => Err(error),
         }
     }
 
@@ -120,8 +150,14 @@ impl Secrets {
             Source::File(path) => read_file(path, name)?,
             Source::Manager { client, prefix } => read_manager(client, prefix, name).await?,
         };
+        // A place that was made for a secret and never filled may read as an empty one.
+        let is_blank = |text: &SecretString| text.expose_secret().trim().is_empty();
+        if is_blank(&texts.current) {
+            return Err(SecretsError::Absent(name.as_str()));
+        }
         let current = decode(name, &texts.current)?;
-        let previous = texts.previous.as_ref().map(|text| decode(name, text)).transpose()?;
+        let previous =
+            texts.previous.as_ref().filter(|text| !is_blank(text)).map(|text| decode(name, text)).transpose()?;
         let secret = Arc::new(Versions { current, previous });
         self.keep(name, Cached { secret: Arc::clone(&secret), read_at: now, tried_at: now });
         Ok(secret)
@@ -143,6 +179,7 @@ impl AllLooks {
             SecretName::Tag => &self.tag,
             SecretName::Signing => &self.signing,
             SecretName::Seal => &self.seal,
+            SecretName::Stripe => &self.stripe,
         }
     }
 }
@@ -158,6 +195,8 @@ pub enum SecretName {
     Signing,
     /// Key under which replayable answers are sealed.
     Seal,
+    /// What Stripe signs its events with, `whsec_…`; only `payments` may read it, and a deployment may have none.
+    Stripe,
 }
 
 impl SecretName {
@@ -169,6 +208,7 @@ impl SecretName {
             Self::Tag => "tag",
             Self::Signing => "signing",
             Self::Seal => "seal",
+            Self::Stripe => "stripe",
         }
     }
 }
@@ -180,16 +220,18 @@ pub enum SecretsError {
     #[error("secrets file: {0}")]
     File(String),
     /// Secrets Manager did not give the secret.
-    #[error("secret {name} could not be read")]
+    #[error("secret {id} could not be read: {code}")]
     Manager {
-        /// Which one.
-        name: &'static str,
-        /// What the SDK says.
-        #[source]
-        source: Box<aws_sdk_secretsmanager::error::SdkError<GetSecretValueError>>,
+        /// Which one, by its whole name.
+        id: String,
+        /// The error's code, or what kind of silence it is. What the SDK holds beside that may be the whole answer.
+        code: String,
     },
-    /// The secret has no text.
-    #[error("secret {0} is not 64 hexadecimal digits or more")]
+    /// The file has none, or none was ever put into its place.
+    #[error("secret {0} is missing")]
+    Absent(&'static str),
+    /// The secret has another form.
+    #[error("secret {0} has not its form: 64 hexadecimal digits or more, and whsec_… where it is Stripe's")]
     Malformed(&'static str),
 }
 
@@ -204,13 +246,13 @@ fn read_file(path: &std::path::Path, name: SecretName) -> Result<VersionTexts, S
     let text = std::fs::read_to_string(path).map_err(|error| SecretsError::File(error.kind().to_string()))?;
     let mut all: HashMap<String, VersionTexts> = serde_json::from_str(&text)
         .map_err(|error| SecretsError::File(format!("not a secrets file, line {}", error.line())))?;
-    all.remove(name.as_str()).ok_or_else(|| SecretsError::File(format!("{} is missing", name.as_str())))
+    all.remove(name.as_str()).ok_or(SecretsError::Absent(name.as_str()))
 }
 
 async fn read_manager(client: &Client, prefix: &str, name: SecretName) -> Result<VersionTexts, SecretsError> {
     let id = format!("{prefix}/{}", name.as_str());
     let read = |stage: &'static str| client.get_secret_value().secret_id(&id).version_stage(stage).send();
-    let failed = |source| SecretsError::Manager { name: name.as_str(), source: Box::new(source) };
+    let failed = |error| SecretsError::Manager { id: id.clone(), code: code(&error).to_owned() };
     let text = |output: aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueOutput| {
         output.secret_string.map(SecretString::from).ok_or(SecretsError::Malformed(name.as_str()))
     };
@@ -219,18 +261,52 @@ async fn read_manager(client: &Client, prefix: &str, name: SecretName) -> Result
     let current = text(current.map_err(failed)?)?;
     let previous = match previous {
         Ok(output) => Some(text(output)?),
-        Err(error) if error.as_service_error().is_some_and(GetSecretValueError::is_resource_not_found_exception) => {
-            None
-        }
+        Err(error) if code(&error) == NOT_FOUND => None,
         Err(error) => return Err(failed(error)),
     };
     Ok(VersionTexts { current, previous, rotated_at: None })
 }
 
+impl SecretsError {
+    /// Whether there is no such secret, as opposed to one that cannot be read.
+    fn is_absence(&self) -> bool {
+        match self {
+            Self::Absent(_) => true,
+            Self::Manager { code, .. } => code == NOT_FOUND,
+            _ => false,
+        }
+    }
+}
+
+/// Secrets Manager's word for a secret, or a version of one, that does not exist.
+const NOT_FOUND: &str = "ResourceNotFoundException";
+
+fn code(error: &SdkError<GetSecretValueError>) -> &str {
+    match error {
+        SdkError::ServiceError(service) => service.err().code().unwrap_or("unknown"),
+        SdkError::TimeoutError(_) => "timeout",
+        SdkError::DispatchFailure(_) => "no connection",
+        _ => "unreadable response",
+    }
+}
+
 fn decode(name: SecretName, text: &SecretString) -> Result<MacSecret, SecretsError> {
     let malformed = || SecretsError::Malformed(name.as_str());
-    let bytes = hex::decode(text.expose_secret().trim()).map_err(|_| malformed())?;
+    let text = text.expose_secret().trim();
+    if name == SecretName::Stripe {
+        // Stripe's own libraries take the whole text, prefix included, as the key.
+        return stripe_secret(text).ok_or_else(malformed);
+    }
+    let bytes = hex::decode(text).map_err(|_| malformed())?;
     MacSecret::new(bytes).map_err(|_| malformed())
+}
+
+/// Reads the signing secret of one of Stripe's endpoints: `whsec_` and what follows it, 32 to 256 characters in all.
+#[must_use]
+pub fn stripe_secret(text: &str) -> Option<MacSecret> {
+    let is_whole = text.starts_with("whsec_") && text.len() <= MAX_STRIPE_BYTES;
+    let is_plain = text.bytes().all(|byte| byte.is_ascii_graphic());
+    (is_whole && is_plain).then(|| MacSecret::new(text.as_bytes().to_vec()).ok())?
 }
 
 #[derive(Deserialize)]
@@ -250,75 +326,8 @@ pub const MAX_AGE_S: u64 = 300;
 pub const MAX_STALE_S: u64 = 3_600;
 /// Seconds after which a reading that is due and failed is tried again.
 pub const MIN_REFRESH_S: u64 = 10;
+const MAX_STRIPE_BYTES: usize = 256;
 const ATTEMPT: Duration = Duration::from_millis(700);
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn secrets_in(text: &str) -> (tempfile::TempDir, Secrets) {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("secrets.json");
-        std::fs::write(&path, text).unwrap();
-        let aws = aws_config::SdkConfig::builder().build();
-        (folder, Secrets::new(&SecretsLocation::File(path), &aws))
-    }
-
-    #[tokio::test]
-    async fn both_versions_are_read() {
-        let text = format!(r#"{{"pepper":{{"current":"{}","previous":"{}"}}}}"#, "aa".repeat(32), "bb".repeat(32));
-        let (_folder, secrets) = secrets_in(&text);
-        let pepper = secrets.find(SecretName::Pepper, Timestamp::from_epoch_s(1)).await.unwrap();
-        assert_eq!(pepper.iter().count(), 2);
-    }
-
-    #[tokio::test]
-    async fn a_missing_or_short_secret_is_an_error_that_shows_nothing() {
-        let (_folder, secrets) = secrets_in(r#"{"pepper":{"current":"c0ffee"}}"#);
-        let now = Timestamp::from_epoch_s(1);
-        let error = secrets.find(SecretName::Pepper, now).await.unwrap_err().to_string();
-        assert!(error.contains("pepper") && !error.contains("c0ffee"), "{error}");
-        assert!(secrets.find(SecretName::Tag, now).await.is_err());
-    }
-
-    #[tokio::test]
-    async fn a_rotation_is_seen_and_an_outage_is_survived_for_an_hour() {
-        let text = |digit: &str| format!(r#"{{"pepper":{{"current":"{}"}}}}"#, digit.repeat(64));
-        let (folder, secrets) = secrets_in(&text("a"));
-        let path = folder.path().join("secrets.json");
-        let at = Timestamp::from_epoch_s;
-        let tag = |secret: Arc<Versions<MacSecret>>| secret.current.mac(&[b"x"]);
-        let first = tag(secrets.find(SecretName::Pepper, at(0)).await.unwrap());
-        std::fs::write(&path, text("b")).unwrap();
-        assert_eq!(tag(secrets.find(SecretName::Pepper, at(MAX_AGE_S - 1)).await.unwrap()), first);
-        let second = tag(secrets.find(SecretName::Pepper, at(MAX_AGE_S)).await.unwrap());
-        assert_ne!(second, first);
-        std::fs::remove_file(&path).unwrap();
-        let late = at(MAX_AGE_S + MAX_STALE_S - 1);
-        assert_eq!(tag(secrets.find(SecretName::Pepper, late).await.unwrap()), second);
-        assert!(secrets.find(SecretName::Pepper, at(MAX_AGE_S + MAX_STALE_S)).await.is_err());
-    }
-
-    #[tokio::test]
-    async fn a_reading_of_this_very_moment_does_not_decide_and_a_flood_does_not_read_for_ever() {
-        let text = |digit: u32| format!(r#"{{"pepper":{{"current":"{}"}}}}"#, digit.to_string().repeat(64));
-        let (folder, secrets) = secrets_in(&text(0));
-        let path = folder.path().join("secrets.json");
-        let seen = async |digit: u32, now: Timestamp| {
-            std::fs::write(&path, text(digit)).unwrap();
-            secrets.find_fresh(SecretName::Pepper, now).await.unwrap().current.mac(&[b"x"])
-        };
-        let (now, later) = (Timestamp::from_epoch_ms(1_000), Timestamp::from_epoch_ms(1_000 + looks::EVERY_MS));
-        secrets.find(SecretName::Pepper, now).await.unwrap();
-        let mut last = seen(1, now).await;
-        for digit in [2, 3, 4] {
-            let next = seen(digit, now).await;
-            assert_ne!(next, last, "{digit}");
-            last = next;
-        }
-        assert_eq!(seen(5, now).await, last);
-        assert_ne!(seen(5, later).await, last);
-        std::fs::remove_file(&path).unwrap();
-        assert!(secrets.find_fresh(SecretName::Pepper, later).await.is_ok(), "the last reading serves");
-    }
-}
+mod tests;

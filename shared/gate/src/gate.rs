@@ -6,7 +6,7 @@ use faregate_domain::{
     attempt::{Attempt, permit},
     credential::Credential,
     denial::Denial,
-    policy::{Method, Refusals, RequestPath, Route, Sessions},
+    policy::{Method, Policy, Refusals, RequestPath, Route, Sessions},
     time::Timestamp,
 };
 use faregate_edge::{secrets::SecretsError, token::Issuance};
@@ -73,7 +73,7 @@ impl Gate {
             Prepared::Decided(decision) => *decision,
             Prepared::Ready(ready) => {
                 let (passed, _) = self.carry_out(*ready).await?;
-                Decision::of(passed, call.refusals(), now)?
+                Decision::of(passed, call.refusals(&self.services.config.policy), now)?
             }
         };
         self.count_if_refused(&decision, call.route.as_deref()).await;
@@ -90,7 +90,7 @@ impl Gate {
 
     /// Checks all that can be checked without the one write; what is left to do is that.
     pub(crate) async fn prepare(&self, call: &Call<'_>, now: Timestamp) -> Result<Prepared, GateError> {
-        let refusals = call.refusals();
+        let refusals = call.refusals(&self.services.config.policy);
         let refused = |denial| Ok(Prepared::Decided(Box::new(Decision::refused_unread(now, refusals, denial))));
         let Some(route) = call.route.as_deref() else {
             return refused(Denial::UnknownRoute);
@@ -168,8 +168,9 @@ pub struct Call<'c> {
 }
 
 impl Call<'_> {
-    pub(crate) fn refusals(&self) -> Refusals {
-        self.route.as_ref().map_or(Refusals::Gateway, |route| route.refusals)
+    /// Who answers it where it is refused.
+    pub(crate) fn refusals(&self, policy: &Policy) -> Refusals {
+        self.route.as_ref().map_or_else(|| policy.refusals_of_unnamed(), |route| route.refusals)
     }
 }
 

@@ -1,5 +1,7 @@
 //! Where facts and decisions meet: the store states, the domain decides, the gate joins them for every function.
 
+pub mod again;
+pub mod audit;
 pub mod caller;
 mod claim;
 mod clawback;
@@ -11,6 +13,7 @@ mod lanes;
 pub mod management;
 mod memory;
 mod once;
+mod owed;
 mod pass;
 pub mod project;
 mod recall;

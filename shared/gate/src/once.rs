@@ -114,7 +114,8 @@ impl Gate {
 
     async fn keep_pledge(&self, asked: &Asked<'_>, ready: Ready, holder: &str) -> Result<Passed, GateError> {
         let (passed, mut lane) = Box::pin(self.carry_out(ready)).await?;
-        let decision = Decision::of(passed, asked.call.refusals(), asked.now)?;
+        let refusals = asked.call.refusals(&self.services().config.policy);
+        let decision = Decision::of(passed, refusals, asked.now)?;
         let answer = (asked.render)(&decision)?;
         let outcome = self.services().store.answer_passage(&asked.ticket.name, holder, &answer).await?;
         if outcome == PassageOutcome::Written {

@@ -36,8 +36,11 @@ impl Services {
     /// # Errors
     /// [`StartError`] says what is missing.
     pub async fn from_env(secrets: &[SecretName]) -> Result<Self, StartError> {
-        // The runtime would print it as code; a policy's faults are lines for people.
-        let config = Config::from_env().inspect_err(|error| tracing::error!("the function does not start: {error}"))?;
+        Self::connect(secrets).await.inspect_err(StartError::log)
+    }
+
+    async fn connect(secrets: &[SecretName]) -> Result<Self, StartError> {
+        let config = Config::from_env()?;
         let aws = aws_of_lambda();
         let mut client = aws_sdk_dynamodb::config::Builder::from(&aws);
         let endpoint = find("AWS_ENDPOINT_URL_DYNAMODB").or_else(|| find("AWS_ENDPOINT_URL"));
@@ -58,14 +61,17 @@ impl Services {
 
     /// Reads the secrets and the table's layout, side by side: whatever is missing or foreign ends the start here, and
     /// the first request finds every connection open.
-    async fn warm_up(&self, secrets: &[SecretName]) -> Result<(), StartError> {
+    ///
+    /// # Errors
+    /// [`StartError`] names what is missing, and where it was looked for.
+    pub async fn warm_up(&self, secrets: &[SecretName]) -> Result<(), StartError> {
         let now = self.clock.now();
         let mut reading = JoinSet::new();
         for name in secrets.iter().copied() {
             let secrets = self.secrets.clone();
             reading.spawn(async move { secrets.find(name, now).await.map(|_| ()) });
         }
-        known(self.store.find_layout().await?)?;
+        self.known(self.find_layout().await?)?;
         while let Some(read) = reading.join_next().await {
             // A reading that panicked is one that failed.
             read.map_err(|_| StartError::Aborted)??;
@@ -78,13 +84,35 @@ impl Services {
     /// # Errors
     /// [`StartError::Layout`] where the table was written by another version of this code.
     pub async fn claim_layout(&self) -> Result<(), StartError> {
-        let found = self.store.find_layout().await?;
+        let found = self.find_layout().await?;
         if found != Layout::Unwritten {
-            return known(found);
+            return self.known(found);
         }
-        self.store.claim_layout().await?;
+        let is_in_use = !self.store.find_published_keys().await.map_err(|error| self.silent(error))?.is_empty();
+        // Whoever publishes keys has written the layout down before.
+        if is_in_use && self.find_layout().await? == Layout::Unwritten {
+            return Err(StartError::Unsaid { table: self.store.place() });
+        }
+        self.store.claim_layout().await.map_err(|error| self.silent(error))?;
         // Another version may have been faster.
-        known(self.store.find_layout().await?)
+        self.known(self.find_layout().await?)
+    }
+
+    async fn find_layout(&self) -> Result<Layout, StartError> {
+        self.store.find_layout().await.map_err(|error| self.silent(error))
+    }
+
+    fn silent(&self, source: StoreError) -> StartError {
+        StartError::Table { table: self.store.place(), source }
+    }
+
+    fn known(&self, layout: Layout) -> Result<(), StartError> {
+        match layout {
+            Layout::Foreign(found) => {
+                Err(StartError::Layout { table: self.store.place(), found, wanted: Store::LAYOUT_VERSION })
+            }
+            Layout::Known | Layout::Unwritten => Ok(()),
+        }
     }
 
     /// Writes down the refused calls that wait in memory, for a process that is about to end; what the table does not take
@@ -109,13 +137,6 @@ impl Services {
             refused: RefusedCalls::default(),
             config: Arc::new(config),
         }
-    }
-}
-
-fn known(layout: Layout) -> Result<(), StartError> {
-    match layout {
-        Layout::Foreign(found) => Err(StartError::Layout { found, wanted: Store::LAYOUT_VERSION }),
-        Layout::Known | Layout::Unwritten => Ok(()),
     }
 }
 
@@ -148,14 +169,40 @@ pub enum StartError {
     #[error("a secret could not be read to its end")]
     Aborted,
     /// The table does not answer, or there is none of that name in this region.
-    #[error("the table does not answer: {0}")]
-    Table(#[from] StoreError),
+    #[error(
+        "table {table} does not answer: {source}; FAREGATE_TABLE names the table, and the function's own region is where it is looked for"
+    )]
+    Table {
+        /// Its name and the region.
+        table: String,
+        /// What came instead.
+        source: StoreError,
+    },
     /// The table was written by another version of this code.
-    #[error("the table has layout {found}, and this version reads layout {wanted}")]
+    #[error(
+        "table {table} has layout {found}, and this version reads layout {wanted}: deploy the version that wrote it, or see \
+         docs/operations.md"
+    )]
     Layout {
+        /// Its name and the region.
+        table: String,
         /// What the table says.
         found: u64,
         /// What this code reads.
         wanted: u64,
     },
+    /// The table was written by a version that did not say its layout.
+    #[error("table {table} was written before tables said their layout, and this version does not read that")]
+    Unsaid {
+        /// Its name and the region.
+        table: String,
+    },
+}
+
+impl StartError {
+    /// Says it in the log, in the words that the alarm counts: the runtime would print it as code, and a policy's faults
+    /// are lines for people.
+    pub fn log(&self) {
+        tracing::error!("the function does not start: {self}");
+    }
 }

@@ -12,7 +12,7 @@ use faregate_domain::{
 use crate::{
     Store, StoreError,
     admit::write::{receive, remove_stale},
-    cell::{CELL, parse_cell},
+    cell::{CELL, parse_cell, parse_number},
     client::Written,
     expression::{Builder, Write},
 };
@@ -110,6 +110,16 @@ impl Store {
     /// [`StoreError`] when DynamoDB gave no answer.
     pub async fn find_cell(&self, id: &CellId) -> Result<Option<Cell>, StoreError> {
         self.find(&id.partition(), CELL).await?.map(|item| parse_cell(&item)).transpose()
+    }
+
+    /// A cell, and how many of its charges were settled.
+    ///
+    /// # Errors
+    /// As [`Store::find_cell`].
+    pub async fn find_counted_cell(&self, id: &CellId) -> Result<Option<(Cell, u64)>, StoreError> {
+        let Some(item) = self.find(&id.partition(), CELL).await? else { return Ok(None) };
+        let settlements = item.get("sn").and_then(parse_number).unwrap_or(0);
+        Ok(Some((parse_cell(&item)?, settlements)))
     }
 
     /// Removes, all or none, counters that nothing reads any more: for cells whose writers are all newly started and never write twice.

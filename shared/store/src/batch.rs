@@ -14,8 +14,16 @@ impl Store {
         partitions: impl IntoIterator<Item = String>,
         sort: &str,
     ) -> Result<Vec<Item>, StoreError> {
+        self.find_each(partitions.into_iter().map(|partition| (partition, sort.to_owned()))).await
+    }
+
+    /// The items of at most 100 keys, as they are now and in no order; what does not exist is left out.
+    pub(crate) async fn find_each(
+        &self,
+        keys: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Vec<Item>, StoreError> {
         let mut items = Vec::new();
-        let mut missing: Vec<Item> = partitions.into_iter().map(|partition| key(partition, sort.to_owned())).collect();
+        let mut missing: Vec<Item> = keys.into_iter().map(|(partition, sort)| key(partition, sort)).collect();
         for round in 0..MAX_ROUNDS {
             if missing.is_empty() {
                 return Ok(items);

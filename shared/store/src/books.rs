@@ -9,9 +9,11 @@
 //! pk book_<cell>        sk known                    nw ag networks and families of agents that used the cell
 //! pk book_<account>     sk hour_… | day_…           numbers of a cell and a period, see `period`
 //! pk book_day_<day>     sk <account>                the account has rows of that day, see `active`
+//! pk book_aside         sk <number in the stream>   a record that could not be understood, see `aside`
 //! ```
 
 mod active;
+mod aside;
 mod browse;
 mod charge;
 mod event;
@@ -22,9 +24,10 @@ mod position;
 mod row;
 mod sums;
 
+pub use aside::SetAside;
 pub use browse::{RowFilter, RowPage, RowPosition, RowQuery, RowSource};
 pub use charge::Awaited;
-pub use event::{Event, Newcomer};
+pub use event::{Event, KnownCallers};
 pub use image::{Item, is_cell, parse_change};
 pub use movement::Movement;
 pub use period::{Booking, PeriodNumbers};

@@ -116,12 +116,19 @@ pub(crate) fn status_letter(status: Status) -> &'static str {
     }
 }
 
+/// Refuses a cell of another layout, whatever else is in it; other items have none of their own.
+pub(crate) fn require_known(item: &Item) -> Result<(), StoreError> {
+    let is_cell = item.get("sk").and_then(|value| value.as_s().ok()).is_some_and(|sort| sort == CELL);
+    if is_cell && item.get("v").and_then(parse_number::<u64>) != Some(LAYOUT_VERSION) {
+        return Err(malformed("v"));
+    }
+    Ok(())
+}
+
 /// Reads a cell's item.
 pub(crate) fn parse_cell(item: &Item) -> Result<Cell, StoreError> {
     let read = Reader { item };
-    if read.number::<u64>("v")? != LAYOUT_VERSION {
-        return Err(malformed("v"));
-    }
+    require_known(item)?;
     let status = match read.string("st")? {
         "A" => Status::Active,
         "F" => Status::Frozen,

@@ -18,7 +18,7 @@ use aws_sdk_dynamodb::{
     },
 };
 
-use crate::expression::Write;
+use crate::{cell::require_known, expression::Write};
 
 /// The one table, and how to reach it.
 #[derive(Clone, Debug)]
@@ -61,6 +61,13 @@ impl Store {
     pub fn metered(mut self, meter: Arc<Meter>) -> Self {
         self.meter = Some(meter);
         self
+    }
+
+    /// The table's name, and the region in which it is looked for.
+    #[must_use]
+    pub fn place(&self) -> String {
+        let region = self.client.config().region().map_or("no region", aws_sdk_dynamodb::config::Region::as_ref);
+        format!("{} in {region}", self.table)
     }
 
     /// How long one try of a call may take.
@@ -134,6 +141,7 @@ impl Store {
             Err(SdkError::ServiceError(service)) => match service.into_err() {
                 UpdateItemError::ConditionalCheckFailedException(refused) => {
                     self.count(None);
+                    refused.item.as_ref().map_or(Ok(()), require_known)?;
                     Ok(Written::Refused(refused.item))
                 }
                 other => Err(StoreError::refused("update", &other)),

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
+use crate::cell::{CELL, LAYOUT_VERSION};
+
 /// One conditional update of one item, as a value.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Write {
@@ -135,8 +137,13 @@ impl Builder {
         self.conditions.push(condition.into());
     }
 
-    /// The finished write.
-    pub(crate) fn build(self, partition: String, sort: &str) -> Write {
+    /// The finished write. One of a cell requires the layout that this code knows: an instance that still runs while a
+    /// later version moves cells on neither takes from them nor gives to them.
+    pub(crate) fn build(mut self, partition: String, sort: &str) -> Write {
+        if sort == CELL {
+            self.number(":v", LAYOUT_VERSION);
+            self.require("v = :v");
+        }
         let mut update = String::new();
         for (verb, clauses) in [("SET ", self.sets), ("REMOVE ", self.removes)] {
             if !clauses.is_empty() {

@@ -29,14 +29,14 @@ pub struct PublishedKey {
 }
 
 impl Store {
-    /// Every key that was published and not withdrawn, whether its time is over or not.
+    /// Every key that was published and not withdrawn, whether its time is over or not; what another version may publish
+    /// beside them is for that version.
     ///
     /// # Errors
-    /// [`StoreError`] when DynamoDB gave no answer, or the item is not ours.
+    /// [`StoreError`] when DynamoDB gave no answer.
     pub async fn find_published_keys(&self) -> Result<Vec<PublishedKey>, StoreError> {
         let item = self.find(JWKS, JWKS).await?.unwrap_or_default();
-        let keys = item.iter().filter(|(name, _)| !matches!(name.as_str(), "pk" | "sk"));
-        keys.map(|(kid, value)| parse_key(kid, value).ok_or_else(|| StoreError::malformed("jwks", kid))).collect()
+        Ok(item.iter().filter_map(|(kid, value)| parse_key(kid, value)).collect())
     }
 
     /// Adds or renews `keys` and withdraws the keys with the other names, in one write.

@@ -1,7 +1,7 @@
 //! An account's wallet and the entries of what was moved: each movement and its entry are one transaction.
 //!
 //! ```text
-//! pk acc_<id>        sk wallet      av what is allocated to no project · ne entries so far
+//! pk acc_<id>        sk wallet      av what is allocated to no project · ne entries so far · ow what refunds are to take yet
 //! pk acc_<id>        sk ent_<id>    kd kind · am amount · prj project · rf reference · at (epoch ms)
 //! pk ref_<sha-256>   sk reference   acc account · am amount · ent entry · av the wallet afterwards · at (epoch ms)
 //! ```
@@ -113,7 +113,8 @@ impl Store {
         let kind = "account's wallet";
         let read = |item: Item| {
             let entries = item.get("ne").and_then(parse_number).ok_or_else(|| StoreError::malformed(kind, "ne"))?;
-            Ok(AccountWallet { available: money(&item, kind, "av")?, entries })
+            let owed = item.get("ow").map_or(Ok(MicroUsd::ZERO), |_| money(&item, kind, "ow"))?;
+            Ok(AccountWallet { available: money(&item, kind, "av")?, entries, owed })
         };
         self.find(&account.to_string(), WALLET).await?.map(read).transpose()
     }
@@ -125,10 +126,9 @@ impl Store {
     /// same entry, again moves it once.
     pub async fn transfer(&self, transfer: &Transfer<'_>) -> Result<Transferred, StoreError> {
         let Transfer { account, entries, before, after, entry, .. } = *transfer;
-        let wallet = AccountWallet { available: before.account, entries };
         let mut items = vec![
             self.put_entry(account, entry)?,
-            self.part(&account_write(account, wallet, after.account))?,
+            self.part(&account_write(account, entries, before.account, after.account))?,
             self.part(&project_write(transfer))?,
         ];
         if let Some(record) = transfer.record {
@@ -153,7 +153,7 @@ impl Store {
         let reference = Put::builder().set_item(Some(reference_item(deposit)));
         let mut items = vec![
             self.put_entry(account, entry)?,
-            self.part(&account_write(account, before, after))?,
+            self.part(&account_write(account, before.entries, before.available, after))?,
             self.put_new(reference)?,
         ];
         if let Some(record) = deposit.record {
@@ -193,18 +193,18 @@ impl Store {
         items.iter().map(parse_entry).collect()
     }
 
-    fn put_entry(&self, account: &AccountId, entry: &Entry) -> Result<TransactWriteItem, StoreError> {
+    pub(crate) fn put_entry(&self, account: &AccountId, entry: &Entry) -> Result<TransactWriteItem, StoreError> {
         self.put_new(Put::builder().set_item(Some(entry_item(account, entry))))
     }
 }
 
 /// Leaves one entry more; nobody else may have written one since the wallet was read.
-fn account_write(account: &AccountId, before: AccountWallet, after: MicroUsd) -> Write {
+fn account_write(account: &AccountId, entries: u64, before: MicroUsd, after: MicroUsd) -> Write {
     let mut builder = Builder::default();
-    builder.number(":before", before.available.micro_usd());
+    builder.number(":before", before.micro_usd());
     builder.number(":after", after.micro_usd());
-    builder.number(":entries", before.entries);
-    builder.number(":next", before.entries + 1);
+    builder.number(":entries", entries);
+    builder.number(":next", entries + 1);
     builder.set("av = :after");
     builder.set("ne = :next");
     builder.require("av = :before");
@@ -299,7 +299,7 @@ fn parse_credited(item: &Item) -> Result<Credited, StoreError> {
     })
 }
 
-fn money(item: &Item, kind: &'static str, name: &str) -> Result<MicroUsd, StoreError> {
+pub(crate) fn money(item: &Item, kind: &'static str, name: &str) -> Result<MicroUsd, StoreError> {
     let amount = item.get(name).and_then(parse_number).and_then(|amount| MicroUsd::new(amount).ok());
     amount.ok_or_else(|| StoreError::malformed(kind, name))
 }

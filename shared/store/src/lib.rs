@@ -20,6 +20,7 @@ mod layout;
 mod ledger;
 mod nonce;
 mod passage;
+mod payment;
 mod plan;
 mod project;
 mod refused;
@@ -30,8 +31,8 @@ mod transaction;
 pub use account::Account;
 pub use admit::{Outcome, admission};
 pub use books::{
-    Awaited, Booking, Event, Item, Movement, Newcomer, PeriodNumbers, Positioned, RequestRow, RowFilter, RowPage,
-    RowPosition, RowQuery, RowSettlement, RowSource, is_cell, parse_change,
+    Awaited, Booking, Event, Item, KnownCallers, Movement, PeriodNumbers, Positioned, RequestRow, RowFilter, RowPage,
+    RowPosition, RowQuery, RowSettlement, RowSource, SetAside, is_cell, parse_change,
 };
 pub use charge::LeasePlace;
 pub use client::{Meter, Patience, Store, StoreError};
@@ -46,6 +47,7 @@ pub use layout::Layout;
 pub use ledger::{Credited, Deposit, Deposited, Transfer, Transferred};
 pub use nonce::IssuedNonce;
 pub use passage::PassageOutcome;
+pub use payment::{PaymentChange, Unmatched, WalletChange};
 pub use plan::PlanChange;
 pub use project::{Followed, NewProject, Project, ProjectAmendment, ProjectInsertion, RateChange, SettingsChange};
 pub use refused::EntryOutcome;

@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::{
     types::{CancellationReason, ConditionCheck, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update},
 };
 
-use crate::{Store, StoreError, client::Item, expression::Write};
+use crate::{Store, StoreError, cell::require_known, client::Item, expression::Write};
 
 /// What a transaction met.
 #[derive(Debug)]
@@ -49,6 +49,7 @@ impl Store {
                     let reasons = cancelled.cancellation_reasons();
                     let has = |code: &str| reasons.iter().any(|reason| reason.code() == Some(code));
                     if has(CONDITION_FAILED) {
+                        reasons.iter().filter_map(CancellationReason::item).try_for_each(require_known)?;
                         return Ok(Transacted::Refused(Refusal(reasons.to_vec())));
                     }
                     if !PASSING.iter().any(|code| has(code)) {
@@ -117,3 +118,28 @@ const CONDITION_FAILED: &str = "ConditionalCheckFailed";
 const PASSING: [&str; 3] = ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"];
 const MAX_CONFLICTS: u32 = 8;
 const PAUSE: Duration = Duration::from_millis(15);
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_dynamodb::types::AttributeValue;
+    use faregate_domain::{cell::CellId, charge::ChargeNonce, lease::Lease, money::MicroUsd, time::Timestamp};
+
+    use super::*;
+    use crate::account::tests::table_with_account;
+
+    #[tokio::test]
+    async fn a_cell_of_another_layout_is_a_failure_and_no_refusal() {
+        let (store, account) = table_with_account().await;
+        let cell = CellId::Session(account.id);
+        let lease = Lease { amount: MicroUsd::new(1).unwrap(), end: Timestamp::from_epoch_s(1) };
+        let leases = [(ChargeNonce::parse(&"1".repeat(22)).unwrap(), lease)];
+        assert!(!store.retire_leases(&cell, &leases).await.unwrap());
+        let moved = store.client().update_item().table_name(store.table());
+        let moved = moved.key("pk", AttributeValue::S(cell.partition())).key("sk", AttributeValue::S("cell".into()));
+        let moved =
+            moved.update_expression("SET v = :v").expression_attribute_values(":v", AttributeValue::N("3".into()));
+        moved.send().await.unwrap();
+        let error = store.retire_leases(&cell, &leases).await.unwrap_err();
+        assert!(matches!(error, StoreError::Malformed { item: "cell", .. }), "{error}");
+    }
+}

@@ -78,7 +78,8 @@ fn a_functions_main_is_wiring_only() {
 #[test]
 fn every_problem_code_has_its_page_and_every_page_its_code() {
     let tree = tree();
-    let codes = tree.sources().flat_map(|file| problems::codes(&file.path, &file.text)).collect();
+    let templates = problems::codes_of_template(include_str!("../../../template.yaml"));
+    let codes = tree.sources().flat_map(|file| problems::codes(&file.path, &file.text)).chain(templates).collect();
     let pages = tree.problem_pages().collect();
     assert_clean(problems::unmatched(&codes, &pages));
 }

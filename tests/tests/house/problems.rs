@@ -17,6 +17,11 @@ pub(crate) fn codes(path: &str, text: &str) -> BTreeSet<String> {
     constructed.chain(listed).chain(challenged).filter(|word| is_code(word)).map(str::to_owned).collect()
 }
 
+/// The problem codes that a template has API Gateway answer with.
+pub(crate) fn codes_of_template(template: &str) -> BTreeSet<String> {
+    template.split("\"code\":").skip(1).filter_map(literal).filter(|word| is_code(word)).map(str::to_owned).collect()
+}
+
 /// Codes without a page and pages without a code.
 pub(crate) fn unmatched(codes: &BTreeSet<String>, pages: &BTreeSet<String>) -> Vec<String> {
     let homeless = codes.difference(pages).map(|code| format!("{code}: docs/problems/{code}.md is missing"));
@@ -55,6 +60,13 @@ fn codes_are_found_where_they_are_written() {
 fn the_problems_own_constructors_count() {
     let text = "pub fn not_found() -> Self {\n        Self::new(404, \"not_found\", \"x\")\n    }";
     assert_eq!(codes("shared/edge/src/problem.rs", text), BTreeSet::from(["not_found".into()]));
+}
+
+#[test]
+fn a_templates_codes_count() {
+    let template =
+        "A:\n  body: >-\n    {\"status\":502,\n    \"code\":\"bad_gateway\",\"a\":1}\nB: $context.authorizer.problem\n";
+    assert_eq!(codes_of_template(template), BTreeSet::from(["bad_gateway".into()]));
 }
 
 #[test]

@@ -60,6 +60,9 @@ const TABLE: &[(&str, [&str; 8])] = &[
     ("GET /v1/accounts/{id}", [NOBODY, OPERATOR, OPERATOR, OPERATOR, OPERATOR, REVOKED, OPERATOR, OK]),
     ("PATCH /v1/accounts/{id}", [NOBODY, OPERATOR, OPERATOR, OPERATOR, OPERATOR, REVOKED, OPERATOR, OK]),
     ("POST /v1/accounts/{id}/credits", [NOBODY, OPERATOR, OPERATOR, OPERATOR, OPERATOR, REVOKED, OPERATOR, MADE]),
+    ("POST /v1/payments/stripe", [OK; 8]),
+    ("GET /v1/payments/unmatched", [NOBODY, OPERATOR, OPERATOR, OPERATOR, OPERATOR, REVOKED, OPERATOR, OK]),
+    ("POST /v1/payments/{id}/assign", [NOBODY, OPERATOR, OPERATOR, OPERATOR, OPERATOR, REVOKED, OPERATOR, OK]),
 ];
 
 const OK: &str = "200";
@@ -97,7 +100,7 @@ async fn each_caller_is_answered_as_the_table_says() {
         for (column, wanted) in wanted.iter().enumerate() {
             let caller = &world.callers()[column];
             let target = world.target(operation).await;
-            let answer = program.ask(operation.method, &target.path, caller, target.body.as_ref()).await;
+            let answer = program.ask_about(operation.method, &target, caller).await;
             let found = format!("{} {}", answer.status, answer.code());
             if found.trim() != *wanted {
                 wrong.push(format!("{row}, {}: {found} in place of {wanted}", CALLERS[column]));

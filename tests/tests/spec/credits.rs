@@ -83,6 +83,25 @@ async fn of_twenty_equal_credits_one_applies_and_all_get_its_answer() {
     assert_eq!(wallet(&bundle, &session).await.as_f64(), Some(before + 12.0));
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_fifty_first_logins_at_once_one_brings_the_sign_up_credit() {
+    let bundle = Bundle::new().await;
+    let (instances, wallet) = ([bundle.clone(), bundle.restarted()], bundle.wallet("newcomer"));
+    let mut tasks = JoinSet::new();
+    for number in 0..50_usize {
+        let (bundle, wallet) = (instances[number % 2].clone(), wallet.clone());
+        tasks.spawn(async move { bundle.login(&wallet).await });
+    }
+    let sessions = tasks.join_all().await;
+    assert!(sessions.iter().all(|session| session.account_id == sessions[0].account_id));
+    let entries = bundle.get("/v1/billing/entries", &bundle.login(&wallet).await.caller()).await;
+    let kinds: Vec<_> = entries.body["data"].as_array().unwrap().iter().map(|entry| &entry["kind"]).collect();
+    assert_eq!(kinds, ["allocation", "sign_up"]);
+    // Nor is there an account that nobody was told of.
+    let books = books(&bundle).await;
+    assert_eq!((books.accounts, books.allocated), (0, 5_000_000));
+}
+
 #[tokio::test]
 async fn only_an_operator_who_signed_in_credits() {
     let (bundle, operator) = Bundle::with_operator().await;

@@ -4,15 +4,16 @@ use faregate_domain::{
     cell::CellId,
     charge::{ChargeId, ChargeNonce},
     funding::{Debit, Grant, Return, TokenBucket, TokenSlice},
-    id::{KeyId, ProjectId},
+    id::{AccountId, KeyId, ProjectId},
     lease::Lease,
+    ledger::AccountWallet,
     limit::{Opening, QuotaPolicy, Rate},
     money::MicroUsd,
     settlement::{ErrorCode, Outcome, Settlement},
     time::Timestamp,
     window::{Window, WindowLength},
 };
-use faregate_store::{LeasePlace, Store};
+use faregate_store::{LeasePlace, Store, WalletChange};
 use serde_json::json;
 
 use crate::engines::{Engine, item};
@@ -26,7 +27,7 @@ fn usd(micro_usd: u64) -> MicroUsd {
 #[tokio::test]
 async fn every_movement_of_money_is_accepted_by_each_engine() {
     let bundle = crate::engines::bundle().await;
-    let (_, id, _) = bundle.key_of_newcomer(json!({"name": "a"})).await;
+    let (session, id, _) = bundle.key_of_newcomer(json!({"name": "a"})).await;
     let key = CellId::Key(KeyId::parse(&id).unwrap());
     let project = bundle.services.store.find_cell(&key).await.unwrap().unwrap().owner.project;
     for engine in Engine::all(&bundle).await {
@@ -36,6 +37,8 @@ async fn every_movement_of_money_is_accepted_by_each_engine() {
         settle(&engine.store, &key, bundle.clock.now()).await;
         if engine.has_transactions().await {
             retire(&engine.store, &key, bundle.clock.now()).await;
+            engine.lay(item(&bundle, &session.account_id, "wallet").await).await;
+            owe(&engine.store, &AccountId::parse(&session.account_id).unwrap()).await;
         }
     }
 }
@@ -94,4 +97,13 @@ async fn retire(store: &Store, key: &CellId, now: Timestamp) {
     // Ten items are all that some engines take at once.
     let lapsed: Vec<_> = (20..29).map(|digit| (ChargeNonce::mint(&mut |pool| pool.fill(digit)), lease)).collect();
     store.retire_leases(key, &lapsed).await.unwrap();
+}
+
+async fn owe(store: &Store, account: &AccountId) {
+    let mut before = store.find_account_wallet(account).await.unwrap().unwrap();
+    for owed in [0, 7, 5, 0] {
+        let after = AccountWallet { owed: usd(owed), ..before };
+        assert!(store.change_wallet(&WalletChange { account, before, after, entry: None }).await.unwrap(), "{owed}");
+        before = after;
+    }
 }

@@ -208,7 +208,9 @@ async fn an_unknown_route_is_no_secret_and_asks_nobody() {
     {
         let knock = bundle.knock(&key, method, path).await;
         assert_eq!((knock.status, knock.code.as_str()), (404, "unknown_route"), "{method} {path}");
-        assert_eq!(knock.answer["usageIdentifierKey"], faregate_authorizer::REFUSED_KEY);
+        // The layer answers, as for every route of this policy.
+        assert_eq!(knock.answer["usageIdentifierKey"], "faregate-admitted-test");
+        assert_eq!(knock.answer["policyDocument"]["Statement"][0]["Effect"], "Allow");
     }
     assert_eq!(bundle.link.requests(), before);
 }
@@ -230,6 +232,15 @@ async fn api_gateway_itself_can_render_refusals() {
     let limited = bundle.knock(&key, FREE.0, FREE.1).await;
     assert_eq!(limited.answer["policyDocument"]["Statement"][0]["Effect"], "Deny");
     assert_eq!((limited.text("status"), limited.text("retryAfter")), ("429", "60"));
+}
+
+#[tokio::test]
+async fn one_route_without_a_layer_leaves_unknown_paths_to_api_gateway() {
+    let bundle = Bundle::with_policy(&Policy::DEFAULT_TEXT.replacen(", refusals: backend }", " }", 1)).await;
+    let (_, _, key) = bundle.key_of_newcomer(json!({"name": "a"})).await;
+    let knock = bundle.knock(&key, "GET", "/demo/nothing").await;
+    assert_eq!((knock.text("status"), knock.text("code")), ("404", "unknown_route"));
+    assert_eq!(knock.answer["usageIdentifierKey"], faregate_authorizer::REFUSED_KEY);
 }
 
 #[tokio::test]

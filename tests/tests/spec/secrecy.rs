@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use faregate_tests::{Bundle, Caller, Fault};
+use faregate_tests::{Bundle, Caller, Fault, stripe};
 use serde_json::{Value, json};
 
 /// Everything that was logged.
@@ -55,19 +55,11 @@ async fn no_secret_is_in_any_log_answer_error_or_item() {
             shown += &bundle.send(method, path, caller, body.as_deref()).await.text;
         }
     }
-    for (path, field) in
-        [("/demo/free", "origin"), ("/demo/paid", "method"), ("/nowhere", "path"), ("/demo/free", "ip")]
-    {
-        let mut question = json!({"key": text, "method": "POST", "path": path});
-        shown += &verify(&bundle, &service, "whole", &question).await;
-        question[field] = json!(text);
-        shown += &verify(&bundle, &service, "misplaced", &question).await;
-        shown += &verify(&bundle, &service, text, &question).await;
-    }
-    for body in [format!(r#"{{"key":"{text}""#), format!(r#"{{"{text}":1}}"#), format!(r#""{text}""#)] {
-        shown += &bundle.send("POST", "/v1/api-keys/verify", &service, Some(&body)).await.text;
-    }
+    question_all(&bundle, &service, text, &mut shown).await;
+    let paid = stripe::checkout("pi_1", &session.account_id, 500);
+    let event_signature = pay(&bundle, &paid, &mut shown).await;
     bundle.link.keep_playing(Some(Fault::Break));
+    shown += &bundle.stripe(&paid).await.text;
     shown += &verify(&bundle, &service, "outage", &json!({"key": text, "method": "GET", "path": "/demo/free"})).await;
     shown += &bundle.knock(&key, "GET", "/demo/free").await.answer.to_string();
     shown += &bundle.get(&page, &key).await.text;
@@ -89,10 +81,42 @@ async fn no_secret_is_in_any_log_answer_error_or_item() {
         ("the pepper", &"a".repeat(64)),
         ("the tag secret", &"b".repeat(64)),
         ("the signing seed", &"c".repeat(64)),
+        ("stripe's secret", stripe::SECRET),
+        ("an event's signature", event_signature.rsplit('=').next().unwrap()),
+        ("the payer's address", "payer@example.com"),
     ] {
         for (place, content) in [("a log", &logged), ("an answer", &shown), ("the table", &stored)] {
             assert!(!content.contains(secret), "{name} is in {place}");
         }
+    }
+}
+
+/// Sends an event, and Stripe's secret in places where it should not be; returns the event's signature.
+async fn pay(bundle: &Bundle, paid: &Value, shown: &mut String) -> String {
+    let signature = stripe::signature(stripe::SECRET, bundle.clock.now(), paid.to_string().as_bytes());
+    for (signature, body) in [
+        (signature.as_str(), paid.to_string()),
+        (&signature, stripe::SECRET.to_owned()),
+        (stripe::SECRET, paid.to_string()),
+    ] {
+        *shown += &bundle.stripe_with(signature, body.as_bytes()).await.text;
+    }
+    signature
+}
+
+/// Asks for decisions about a key, with its text in every place where it should not be.
+async fn question_all(bundle: &Bundle, service: &Caller, text: &str, shown: &mut String) {
+    for (path, field) in
+        [("/demo/free", "origin"), ("/demo/paid", "method"), ("/nowhere", "path"), ("/demo/free", "ip")]
+    {
+        let mut question = json!({"key": text, "method": "POST", "path": path});
+        *shown += &verify(bundle, service, "whole", &question).await;
+        question[field] = json!(text);
+        *shown += &verify(bundle, service, "misplaced", &question).await;
+        *shown += &verify(bundle, service, text, &question).await;
+    }
+    for body in [format!(r#"{{"key":"{text}""#), format!(r#"{{"{text}":1}}"#), format!(r#""{text}""#)] {
+        *shown += &bundle.send("POST", "/v1/api-keys/verify", service, Some(&body)).await.text;
     }
 }
 

@@ -77,7 +77,8 @@ fn gateway(functions: Functions, integration: Integration) -> Gateway {
     let api = Api::shipped().unwrap();
     let (routes, pages) = (Routes::of(&api).unwrap(), Pages::of(&api));
     let clock = Clock::standing_at(Timestamp::from_epoch_s(1_789_000_000));
-    Gateway { functions, routes, pages, integration, dialect: Dialect::default(), clock }
+    let responses = GatewayResponses::shipped().unwrap();
+    Gateway { functions, routes, pages, integration, responses, dialect: Dialect::default(), clock }
 }
 
 fn authorizer(answer: Result<Value, &'static str>) -> Functions {
@@ -123,14 +124,14 @@ async fn an_admitted_call_reaches_the_upstream_without_its_credential_and_comes_
 #[tokio::test]
 async fn a_refusal_never_reaches_the_upstream() {
     let backend = Backend::start(greet).await;
-    let refused = json!({"status": "402", "problem": "{\"code\":\"insufficient_credits\"}"});
+    let problem = "{\"code\":\"insufficient_credits\"}";
+    let refused = json!({"status": "402", "problem": problem, "contentType": "application/problem+json"});
     let mut unknown_usage_key = policy("Allow", &refused);
     unknown_usage_key["usageIdentifierKey"] = json!("faregate-refused");
     for (answer, wanted) in [
         (Ok(allow(&refused)), 402),
         (Ok(unknown_usage_key), 403),
         (Ok(policy("Deny", &refused)), 429),
-        (Ok(policy("Deny", &json!({"status": "200"}))), 503),
         (Err("Unauthorized"), 401),
         (Err("the store is away"), 503),
         (Ok(allow(&json!({}))), 503),
@@ -144,6 +145,33 @@ async fn a_refusal_never_reaches_the_upstream() {
         assert!(serde_json::from_str::<Value>(&body).unwrap().get("code").is_some(), "{body}");
     }
     assert_eq!(backend.requests(), 0);
+}
+
+#[tokio::test]
+async fn a_denial_that_says_nothing_is_a_denial() {
+    let backend = Backend::start(greet).await;
+    for context in [json!({}), json!({"status": "200", "problem": ""})] {
+        let gateway = gateway(authorizer(Ok(policy("Deny", &context))), backend.integration());
+        let (status, _, body) = ask(&gateway, Request::get("/x")).await;
+        assert_eq!((status, body.as_str()), (429, ""));
+    }
+    assert_eq!(backend.requests(), 0);
+}
+
+#[tokio::test]
+async fn what_the_server_refuses_itself_is_a_gateway_response_where_there_is_one() {
+    let gateway = gateway(authorizer(Err("not asked")), Integration::Echo);
+    let length = (crate::call::MAX_BODY_BYTES + 1).to_string();
+    let (status, headers, body) = ask(&gateway, Request::post("/x").header("content-length", length)).await;
+    assert_eq!((status, &headers["cache-control"]), (413, &"no-store".parse().unwrap()));
+    let problem: Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(
+        (&problem["code"], &problem["detail"]),
+        (&json!("body_too_large"), &json!("The body is larger than the gateway takes."))
+    );
+    assert_eq!(problem["request_id"].as_str().unwrap().len(), 36);
+    let (status, _, body) = ask(&gateway, Request::get("/x").header("host", "a b")).await;
+    assert!(status == 400 && body.contains("\"invalid_request\""), "{body}");
 }
 
 #[tokio::test]

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use faregate_edge::problem::Problem;
 use faregate_layer::member::{self, MEMBERS};
 use http_body_util::{BodyExt, Full};
 use hyper::{
@@ -15,17 +14,12 @@ use crate::{
     call::Call,
     client::{BaseUrl, Client},
     event::forwarded_for,
-    gateway_response,
+    gateway_response::Kind,
     outcome::Context,
 };
 
-/// The upstream's answer, its body streamed; 502 or 504 when there is none.
-pub(super) async fn forward(
-    client: &Client,
-    base: &BaseUrl,
-    call: &Call,
-    context: &Context,
-) -> Result<Answer, Problem> {
+/// The upstream's answer, its body streamed; a gateway response when there is none.
+pub(super) async fn forward(client: &Client, base: &BaseUrl, call: &Call, context: &Context) -> Result<Answer, Kind> {
     let uri = match base.with_path(&call.path, call.query.as_deref()) {
         Ok(uri) => uri,
         Err(error) => return Err(unreachable(&error, call)),
@@ -41,17 +35,17 @@ pub(super) async fn forward(
             Ok(answer)
         }
         Ok(Err(error)) => Err(unreachable(&error, call)),
-        Err(_) => Err(gateway_response::gateway_timeout()),
+        Err(_) => Err(Kind::IntegrationTimeout),
     }
 }
 
-fn unreachable(error: &dyn std::error::Error, call: &Call) -> Problem {
+fn unreachable(error: &dyn std::error::Error, call: &Call) -> Kind {
     let mut cause = error;
     while let Some(deeper) = cause.source() {
         cause = deeper;
     }
     tracing::warn!(%error, %cause, request_id = call.request_id, "the upstream gave no answer");
-    gateway_response::bad_gateway()
+    Kind::IntegrationFailure
 }
 
 /// The caller's headers, those of this connection removed, those by which the gate vouches for the caller replaced.

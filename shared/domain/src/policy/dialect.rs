@@ -114,7 +114,7 @@ const SHOWN_KEY_MEMBERS: [&str; 15] = [
 ];
 
 /// Every problem code, one for each page in `docs/problems`.
-pub const CODES: [&str; 43] = [
+pub const CODES: [&str; 44] = [
     "allocation_exceeded",
     "allowlist_exceeded",
     "already_settled",
@@ -132,6 +132,7 @@ pub const CODES: [&str; 43] = [
     "insufficient_scope",
     "invalid_address",
     "invalid_api_key",
+    "invalid_event_signature",
     "invalid_request",
     "invalid_signature",
     "invalid_token",

@@ -137,6 +137,15 @@ fn the_most_specific_route_wins() {
 }
 
 #[test]
+fn a_layer_answers_for_unnamed_paths_only_where_it_answers_for_every_route() {
+    let policy = Policy::parse(Policy::DEFAULT_TEXT).unwrap();
+    assert_eq!(policy.refusals_of_unnamed(), Refusals::Backend);
+    let mixed = edited("cost_usd: \"0.01\", refusals: backend }", "cost_usd: \"0.01\" }").unwrap();
+    assert_eq!(mixed.refusals_of_unnamed(), Refusals::Gateway);
+    assert_eq!(policy.without_layer().refusals_of_unnamed(), Refusals::Gateway);
+}
+
+#[test]
 fn no_spelling_of_a_priced_path_falls_through_to_a_free_one() {
     let policy = edited(
         "- { route: GET /demo/free",

@@ -78,7 +78,7 @@ fn the_plain_form() {
         "h IN (:h0, :h1) AND attribute_not_exists(gd) AND st = :active AND NOT xp <= :now AND (contains(sc, :s0) OR contains(sc, :s1) OR \
          contains(sc, :s2)) AND (attribute_not_exists(al)) AND NOT w > :k AND (#t >= :one OR \
          (attribute_not_exists(#t) AND NOT #tp < tb)) AND NOT #d >= dl AND bal >= :pay AND \
-         attribute_not_exists(pw) AND NOT q.#i >= :seq"
+         attribute_not_exists(pw) AND NOT q.#i >= :seq AND v = :v"
     );
 }
 

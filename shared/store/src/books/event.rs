@@ -5,9 +5,11 @@
 //! known                       nw networks · ag families of agents, both sets of strings
 //! ```
 
+use std::collections::BTreeSet;
+
 use aws_sdk_dynamodb::types::AttributeValue;
 use faregate_domain::{
-    cell::{CellId, Owner},
+    cell::CellId,
     id::AccountId,
     time::{Day, Timestamp},
 };
@@ -36,13 +38,13 @@ pub struct Event {
     pub details: String,
 }
 
-/// A caller as far as a cell remembers it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Newcomer<'n> {
-    /// Its network.
-    Network(&'n str),
-    /// The family of its user agent.
-    Agent(&'n str),
+/// Who used a cell so far.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KnownCallers {
+    /// Their networks.
+    pub networks: BTreeSet<String>,
+    /// The families of their user agents.
+    pub agents: BTreeSet<String>,
 }
 
 impl Store {
@@ -68,55 +70,47 @@ impl Store {
         items.iter().map(parse).collect()
     }
 
-    /// Remembers a caller; true where others were known and this one was not. A cell that is used from everywhere stops
-    /// remembering.
+    /// Who is known to have used a cell.
     ///
     /// # Errors
-    /// [`StoreError`] when DynamoDB gave no answer; it may be remembered.
-    pub async fn remember_caller(
+    /// [`StoreError`] when DynamoDB gave no answer.
+    pub async fn find_callers(&self, cell: &CellId) -> Result<KnownCallers, StoreError> {
+        let item = self.find(&book_of(cell), KNOWN).await?;
+        let set = |name: &str| {
+            let texts = item.as_ref().and_then(|item| item.get(name)).and_then(|value| value.as_ss().ok());
+            texts.into_iter().flatten().cloned().collect()
+        };
+        Ok(KnownCallers { networks: set("nw"), agents: set("ag") })
+    }
+
+    /// Remembers who used a cell, unless somebody else did since `before` was read; states whether it did.
+    ///
+    /// # Errors
+    /// [`StoreError`] when DynamoDB gave no answer; they may be remembered.
+    pub async fn save_callers(
         &self,
         cell: &CellId,
-        owner: &Owner,
-        newcomer: Newcomer<'_>,
+        before: &KnownCallers,
+        after: &KnownCallers,
     ) -> Result<bool, StoreError> {
-        loop {
-            let known = self.find(&book_of(cell), KNOWN).await?;
-            let (attribute, text) = newcomer.parts();
-            let set = known.as_ref().and_then(|item| item.get(attribute)).and_then(|value| value.as_ss().ok());
-            let set = set.map(Vec::as_slice).unwrap_or_default();
-            if set.iter().any(|one| one == text) || set.len() >= MAX_KNOWN {
-                return Ok(false);
-            }
-            match self.update(&remembering(cell, owner, newcomer, set)).await? {
-                Written::Applied(_) => return Ok(!set.is_empty()),
-                Written::Refused(_) => {}
-            }
-        }
+        Ok(matches!(self.update(&remembering(cell, before, after)).await?, Written::Applied(_)))
     }
 }
 
-impl<'n> Newcomer<'n> {
-    fn parts(self) -> (&'static str, &'n str) {
-        match self {
-            Self::Network(text) => ("nw", text),
-            Self::Agent(text) => ("ag", text),
-        }
-    }
-}
-
-pub(crate) fn remembering(cell: &CellId, owner: &Owner, newcomer: Newcomer<'_>, known: &[String]) -> Write {
-    let (attribute, text) = newcomer.parts();
+pub(crate) fn remembering(cell: &CellId, before: &KnownCallers, after: &KnownCallers) -> Write {
     let mut builder = Builder::default();
-    let grown = known.iter().cloned().chain([text.to_owned()]).collect();
-    builder.value(":grown", AttributeValue::Ss(grown));
-    builder.set(format!("{attribute} = :grown"));
-    builder.string(":account", owner.account.suffix());
-    builder.set("acc = :account");
-    if known.is_empty() {
-        builder.require(format!("attribute_not_exists({attribute})"));
-    } else {
-        builder.value(":known", AttributeValue::Ss(known.to_vec()));
-        builder.require(format!("{attribute} = :known"));
+    for (name, before, after) in [("nw", &before.networks, &after.networks), ("ag", &before.agents, &after.agents)] {
+        let set = |texts: &BTreeSet<String>| AttributeValue::Ss(texts.iter().cloned().collect());
+        if before.is_empty() {
+            builder.require(format!("attribute_not_exists({name})"));
+        } else {
+            builder.value(&format!(":{name}_before"), set(before));
+            builder.require(format!("{name} = :{name}_before"));
+        }
+        if !after.is_empty() {
+            builder.value(&format!(":{name}"), set(after));
+            builder.set(format!("{name} = :{name}"));
+        }
     }
     builder.build(book_of(cell), KNOWN)
 }
@@ -163,6 +157,4 @@ fn parse(item: &Item) -> Result<(String, Event), StoreError> {
 
 const EVENT: &str = "evt_";
 const KNOWN: &str = "known";
-/// A key that is used from more networks than that is used from everywhere.
-const MAX_KNOWN: usize = 64;
 const EVENTS_ARE_KEPT_SECONDS: u64 = 400 * Day::SECONDS;

@@ -21,6 +21,7 @@ use faregate_domain::{
 use super::BOOK;
 use crate::{
     Store, StoreError,
+    batch::Order,
     cell::{Reader, parse_number},
     client::{Item, Written},
     expression::{Builder, Write},
@@ -77,6 +78,46 @@ impl Store {
     /// [`StoreError`] when DynamoDB gave no answer; it may be counted, and is never counted twice.
     pub async fn book_late(&self, cell: &CellId, owner: &Owner, chunk: &Chunk) -> Result<Booking, StoreError> {
         self.booked(&late_booking(cell, owner, chunk)).await
+    }
+
+    /// The numbers of a cell in the hours from `from` to before `to`; hours without numbers are left out.
+    ///
+    /// # Errors
+    /// [`StoreError`] when DynamoDB gave no answer.
+    pub async fn find_hours(
+        &self,
+        account: &AccountId,
+        cell: &CellId,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<Vec<PeriodNumbers>, StoreError> {
+        let mut keys = Vec::new();
+        let mut at = from;
+        while at < to {
+            let hour = Period::hour_of(at);
+            keys.push((partition(account), sort_key(hour, cell)));
+            at = hour.end();
+        }
+        let mut found = Vec::new();
+        for some in keys.chunks(MAX_BATCH) {
+            let items = self.find_each(some.iter().cloned()).await?;
+            found.extend(items.iter().map(parse_period).collect::<Result<Vec<_>, _>>()?);
+        }
+        Ok(found)
+    }
+
+    /// The numbers of all cells of an account in all days.
+    ///
+    /// # Errors
+    /// [`StoreError`] when DynamoDB gave no answer.
+    pub async fn find_all_days(&self, account: &AccountId) -> Result<Vec<PeriodNumbers>, StoreError> {
+        let (mut days, mut after) = (Vec::new(), None);
+        loop {
+            let items = self.find_range(partition(account), DAY, after, PAGE, Order::Ascending).await?;
+            let Some(last) = items.last() else { return Ok(days) };
+            after = Some(Reader { item: last }.string("sk")?.to_owned());
+            days.extend(items.iter().map(parse_period).collect::<Result<Vec<_>, _>>()?);
+        }
     }
 
     async fn booked(&self, write: &Write) -> Result<Booking, StoreError> {
@@ -188,10 +229,14 @@ pub(crate) fn sort_key(period: Period, cell: &CellId) -> String {
 pub(crate) fn prefix(period: Period) -> &'static str {
     match period {
         Period::Hour(_) => "hour_",
-        Period::Day(_) => "day_",
+        Period::Day(_) => DAY,
     }
 }
 
 const COUNTED: [(Sequence, &str); 2] = [(Sequence::Requests, "to"), (Sequence::Settlements, "sq")];
 /// The longest range that anybody may ask for.
 const HOURS_ARE_KEPT_SECONDS: u64 = 401 * Day::SECONDS;
+const DAY: &str = "day_";
+const PAGE: u16 = 1_000;
+/// As many as one call reads.
+const MAX_BATCH: usize = 100;

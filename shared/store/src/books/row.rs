@@ -22,6 +22,7 @@ use faregate_domain::{
 use super::{BOOK, book_of};
 use crate::{
     Store, StoreError,
+    batch::Order,
     cell::{Reader, parse_number},
     client::Item,
     expression::{Builder, Write},
@@ -97,6 +98,21 @@ impl Store {
     /// [`StoreError`] when DynamoDB gave no answer; the row may be there.
     pub async fn insert_row(&self, row: &RequestRow) -> Result<(), StoreError> {
         self.update(&entering(row)).await.map(|_| ())
+    }
+
+    /// At most `limit` rows of a cell, the oldest first, beginning after the row `after`.
+    ///
+    /// # Errors
+    /// [`StoreError`] when DynamoDB gave no answer.
+    pub async fn find_rows(
+        &self,
+        cell: &CellId,
+        after: Option<&RequestRow>,
+        limit: u16,
+    ) -> Result<Vec<RequestRow>, StoreError> {
+        let after = after.map(|row| sort_key(row.at, &row.charge));
+        let items = self.find_range(book_of(cell), ROW, after, limit, Order::Ascending).await?;
+        items.iter().map(parse_row).collect()
     }
 
     /// Writes into a row how its call was settled; nothing where the row is gone.

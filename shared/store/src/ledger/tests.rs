@@ -26,7 +26,7 @@ fn record() -> Record {
 }
 
 async fn deposit(store: &Store, account: &Account, reference: &str, before: (u64, u64), entry: &Entry) -> Deposited {
-    let before = AccountWallet { available: usd(before.0), entries: before.1 };
+    let before = AccountWallet { available: usd(before.0), entries: before.1, ..AccountWallet::default() };
     let (reference, after) = (Reference::parse(reference).unwrap(), before.available.plus(entry.amount));
     let deposit = Deposit { account: &account.id, reference: &reference, before, after, entry, record: None };
     store.deposit(&deposit).await.unwrap()
@@ -122,7 +122,7 @@ async fn a_reference_is_credited_once_for_ever() {
         assert_eq!(deposit(&store, &account, "s", stale, &second).await, Deposited::Outdated);
     }
     assert_eq!(store.find_credited(&Reference::parse("r").unwrap()).await.unwrap(), Some(credited));
-    let wallet = AccountWallet { available: usd(7), entries: 3 };
+    let wallet = AccountWallet { available: usd(7), entries: 3, ..AccountWallet::default() };
     assert_eq!(store.find_account_wallet(&account.id).await.unwrap(), Some(wallet));
 }
 

@@ -8,7 +8,7 @@ use std::sync::{
 use faregate::{Options, Running, Wallet, start_at};
 use faregate_domain::time::Timestamp;
 use faregate_edge::{api::Operation, now::Clock};
-use faregate_tests::{Answer, Caller, Session, ask_over_http, send_over_http};
+use faregate_tests::{Answer, Caller, Session, ask_over_http, send_over_http, stripe};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -16,6 +16,7 @@ use tempfile::TempDir;
 pub(super) struct Program {
     running: Running,
     wallets: [Arc<Wallet>; 2],
+    clock: Clock,
     folder: TempDir,
     number: AtomicU32,
 }
@@ -27,12 +28,23 @@ impl Program {
         let wallets = ["neighbour", "operator"].map(wallet);
         let operator = Some(wallets[1].address().to_string());
         let clock = Clock::standing_at(Timestamp::from_epoch_s(1_792_540_800));
-        let running = start_at(Options { operator, ..Options::throw_away() }, clock).await.unwrap();
-        Self { running, wallets, folder, number: AtomicU32::new(0) }
+        let stripe_secret = Some(stripe::SECRET.into());
+        let running =
+            start_at(Options { operator, stripe_secret, ..Options::throw_away() }, clock.clone()).await.unwrap();
+        Self { running, wallets, clock, folder, number: AtomicU32::new(0) }
     }
 
     pub(super) async fn ask(&self, method: &str, path: &str, caller: &Caller, body: Option<&Value>) -> Answer {
         ask_over_http(&self.running.url, method, path, caller, body).await
+    }
+
+    /// The same about a target, signed where it must be.
+    pub(super) async fn ask_about(&self, method: &str, target: &Target, caller: &Caller) -> Answer {
+        let mut headers = caller.headers();
+        headers.extend(target.body.as_ref().map(|_| ("content-type".into(), "application/json".into())));
+        headers.extend(target.signature.iter().map(|signature| ("stripe-signature".into(), signature.clone())));
+        let text = target.body.as_ref().map(Value::to_string).unwrap_or_default();
+        self.send(method, &target.path, &headers, &text).await
     }
 
     /// The same with headers and a body that no caller should send.
@@ -83,14 +95,16 @@ pub(super) struct World<'p> {
 pub(super) struct Target {
     pub(super) path: String,
     pub(super) body: Option<Value>,
+    /// What the body is signed with, where it is.
+    pub(super) signature: Option<String>,
 }
 
 impl<'p> World<'p> {
     pub(super) async fn new(program: &'p Program) -> Self {
-        // Each world has an owner of its own: all of them together make more keys than one account may have.
-        let file = format!("owner-{}.hex", program.number.fetch_add(1, Ordering::SeqCst));
-        let owner = Arc::new(Wallet::open(&program.folder.path().join(file)).unwrap());
-        let owner = program.login(&owner).await;
+        // How often one network may sign in within a minute, and how many keys an account may have, is not the matter here.
+        program.clock.advance_ms(60_000);
+        let owner = format!("owner{}.hex", program.number.fetch_add(1, Ordering::SeqCst));
+        let owner = program.login(&Arc::new(Wallet::open(&program.folder.path().join(owner)).unwrap())).await;
         let neighbour = program.login(&program.wallets[0]).await;
         let operator = program.login(&program.wallets[1]).await;
         let (_, narrow) = program.key(&owner, json!(["demo:write"])).await;
@@ -124,6 +138,7 @@ impl<'p> World<'p> {
             Some("projects") => filled("{id}", &self.project),
             Some("charges") => filled("{id}", &self.charge().await),
             Some("accounts") => filled("{id}", &self.owner.account_id),
+            Some("payments") if path.contains("{id}") => filled("{id}", &self.payment().await),
             _ => path.clone(),
         };
         let body = match (*method, operation.path.as_str()) {
@@ -139,9 +154,33 @@ impl<'p> World<'p> {
                 let number = self.program.number.fetch_add(1, Ordering::SeqCst);
                 Some(json!({"amount_usd": 1, "reference": format!("credit {number}")}))
             }
+            ("POST", "/v1/payments/stripe") => Some(self.event(&self.owner.account_id)),
+            ("POST", "/v1/payments/{id}/assign") => Some(json!({"account_id": self.owner.account_id})),
             _ => None,
         };
-        Target { path, body }
+        let signed = body.as_ref().filter(|_| operation.path == "/v1/payments/stripe");
+        let signature = signed.map(|body| self.signature(body));
+        Target { path, body, signature }
+    }
+
+    /// A paid checkout that Stripe was never heard of before.
+    fn event(&self, account: &str) -> Value {
+        let number = self.program.number.fetch_add(1, Ordering::SeqCst);
+        stripe::checkout(&format!("pi_{number}"), account, 500)
+    }
+
+    /// A payment that nobody was credited with.
+    async fn payment(&self) -> String {
+        let body = self.event("a stranger");
+        let target =
+            Target { path: "/v1/payments/stripe".into(), signature: Some(self.signature(&body)), body: Some(body) };
+        let answer = self.program.ask_about("POST", &target, &Caller::Anonymous).await;
+        assert_eq!(answer.data("status"), "kept", "{}", answer.text);
+        target.body.unwrap()["data"]["object"]["payment_intent"].as_str().unwrap().to_owned()
+    }
+
+    fn signature(&self, body: &Value) -> String {
+        stripe::signature(stripe::SECRET, self.program.clock.now(), body.to_string().as_bytes())
     }
 
     /// A call that waits to be settled.

@@ -1,0 +1,124 @@
+//! Keeps the books: what the table's stream tells of each cell is entered once, however often it is told.
+
+mod enter;
+mod odd;
+mod plan;
+mod record;
+
+use faregate_gate::Services;
+use faregate_store::{SetAside, StoreError};
+use serde::Serialize;
+use serde_json::Value;
+use tokio::task::JoinSet;
+
+use crate::record::{Record, Told, by_cell, records, sequence_number};
+
+/// The ledger function; cheap to clone.
+#[derive(Clone)]
+pub struct App {
+    services: Services,
+    seen: odd::Seen,
+}
+
+/// What Lambda is told of a batch: the records from the first of these on are delivered again.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BatchAnswer {
+    /// The records that failed.
+    pub batch_item_failures: Vec<ItemFailure>,
+}
+
+/// One record that failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ItemFailure {
+    /// Its number in the stream.
+    pub item_identifier: String,
+}
+
+impl App {
+    /// The function over ready services; it needs no secret.
+    #[must_use]
+    pub fn new(services: Services) -> Self {
+        Self { services, seen: odd::Seen::default() }
+    }
+
+    /// Enters a batch of the stream's records. A record that cannot be understood is set aside, so that it does not hold
+    /// up the rest; one that cannot be entered now is asked for again.
+    ///
+    /// # Errors
+    /// [`NotABatch`] where the event is none.
+    pub async fn handle(&self, event: Value) -> Result<BatchAnswer, NotABatch> {
+        let records = records(&event).ok_or(NotABatch)?;
+        let (mut told, mut failed) = (Vec::new(), None);
+        for (place, value) in records.iter().enumerate() {
+            match Record::parse(value) {
+                Ok(Record::Cell(one)) => told.push((place, *one)),
+                Ok(Record::Other) => {}
+                Err(poison) => {
+                    if let Err(error) = self.set_aside(value, &poison.to_string()).await {
+                        tracing::error!(%error, "a record is not set aside");
+                        failed = Some(place);
+                        break;
+                    }
+                }
+            }
+        }
+        failed = failed.into_iter().chain(self.enter_all(told).await).min();
+        let answer = failed.and_then(|place| records.get(place)).and_then(sequence_number);
+        let failures = answer.map(|number| ItemFailure { item_identifier: number.to_owned() });
+        Ok(BatchAnswer { batch_item_failures: failures.into_iter().collect() })
+    }
+
+    /// Enters what is told of all cells, some of them at a time; the first record that failed.
+    async fn enter_all(&self, told: Vec<(usize, Told)>) -> Option<usize> {
+        let places: Vec<(String, usize)> =
+            told.iter().map(|(place, one)| (one.sequence_number.clone(), *place)).collect();
+        let mut waiting = by_cell(told.into_iter().map(|(_, one)| one).collect()).into_iter();
+        let (mut running, mut failed) = (JoinSet::new(), Vec::new());
+        loop {
+            while running.len() < CELLS_AT_ONCE
+                && let Some(cell) = waiting.next()
+            {
+                let app = self.clone();
+                running.spawn(async move {
+                    let first = cell.first().map(|one| one.sequence_number.clone()).unwrap_or_default();
+                    (first, app.enter(cell).await)
+                });
+            }
+            match running.join_next().await {
+                None => break,
+                Some(Ok((_, Ok(())))) => {}
+                Some(Ok((first, Err(error)))) => {
+                    tracing::error!(%error, "a cell's books are not written; its records come again");
+                    failed.push(first);
+                }
+                // A bug of ours, which the next delivery meets again until the batch is given up as a whole.
+                Some(Err(error)) => {
+                    tracing::error!(%error, "entering a cell's books crashed");
+                    return places.first().map(|(_, place)| *place);
+                }
+            }
+        }
+        places.into_iter().filter(|(number, _)| failed.contains(number)).map(|(_, place)| place).min()
+    }
+
+    async fn set_aside(&self, record: &Value, why: &str) -> Result<(), StoreError> {
+        let number = sequence_number(record).unwrap_or("none");
+        tracing::error!(sequence_number = number, why, "a record is set aside");
+        let (text, at) = (record.to_string(), self.services.clock.now());
+        let aside = SetAside { sequence_number: number.to_owned(), why: why.to_owned(), record: text, at };
+        self.services.store.set_aside(&aside).await
+    }
+}
+
+/// An event without records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the event is no batch of a stream's records")]
+pub struct NotABatch;
+
+/// Cells whose books are written side by side.
+const CELLS_AT_ONCE: usize = 16;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,15 @@
+//! The payments function on AWS Lambda.
+
+use faregate_edge::secrets::SecretName;
+use faregate_gate::Services;
+use faregate_payments::App;
+use lambda_http::{Error, Request, run, service_fn};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    faregate_edge::log::start();
+    // Stripe's secret is not among them: a deployment that takes no payments has none, and starts.
+    let app = App::new(Services::from_env(&[SecretName::Pepper, SecretName::Tag, SecretName::Seal]).await?);
+    let app = &app;
+    run(service_fn(move |request: Request| async move { Ok::<_, Error>(app.handle(request).await) })).await
+}

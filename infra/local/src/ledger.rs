@@ -1,0 +1,150 @@
+//! Feeds the ledger from the embedded table's stream, as a Lambda event source mapping does: batches in order, again from
+//! the record that failed, halved where a batch as a whole fails, and set aside where a single record does.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use faregate_store::{SetAside, Store};
+use serde_json::{Value, json};
+use tokio::{sync::watch, task::JoinHandle};
+
+use crate::{
+    data,
+    gateway::Gateway,
+    invoke::Function,
+    stream::{Stream, StreamError, is_for_the_ledger, sequence_number},
+};
+
+/// The running feed.
+pub(crate) struct Feed {
+    stop: watch::Sender<bool>,
+    feeding: JoinHandle<()>,
+}
+
+/// What a feed works with.
+pub(crate) struct Parts {
+    /// Where the ledger function is called.
+    pub(crate) gateway: Arc<Gateway>,
+    /// The table, for records that are given up.
+    pub(crate) store: Store,
+    /// The stream, from where it was left.
+    pub(crate) stream: Stream,
+    /// The file that remembers how far it is read; none where nothing is kept.
+    pub(crate) mark: Option<PathBuf>,
+}
+
+impl Feed {
+    /// Begins to feed.
+    pub(crate) fn start(parts: Parts) -> Self {
+        let (stop, stopped) = watch::channel(false);
+        Self { stop, feeding: tokio::spawn(feed(parts, stopped)) }
+    }
+
+    /// Enters what is in the stream by now, then ends; for at most [`GRACE`].
+    pub(crate) async fn stop(self) {
+        let _ = self.stop.send(true);
+        if tokio::time::timeout(GRACE, self.feeding).await.is_err() {
+            tracing::warn!("the books are not finished; the next start goes on");
+        }
+    }
+}
+
+async fn feed(mut parts: Parts, mut stopped: watch::Receiver<bool>) {
+    loop {
+        let is_stopping = *stopped.borrow();
+        match parts.turn().await {
+            Ok(0) if is_stopping => return,
+            Ok(0) => {
+                // Whoever is gone wants no more either.
+                let _ = tokio::time::timeout(IDLE, stopped.changed()).await;
+            }
+            Ok(_) => {}
+            Err(error) => {
+                tracing::error!(%error, "the stream cannot be read");
+                if is_stopping {
+                    return;
+                }
+                tokio::time::sleep(IDLE).await;
+            }
+        }
+    }
+}
+
+impl Parts {
+    /// Reads some records and has them entered; how many there were.
+    async fn turn(&mut self) -> Result<usize, StreamError> {
+        let records = self.stream.peek(BATCH)?;
+        let wanted: Vec<&Value> = records.iter().filter(|record| is_for_the_ledger(record)).collect();
+        self.enter(&wanted).await;
+        if let Some(last) = records.last() {
+            self.stream.pass(last);
+            self.remember();
+        }
+        Ok(records.len())
+    }
+
+    /// Has records entered, in whatever pieces they are taken.
+    async fn enter(&self, records: &[&Value]) {
+        let mut waiting = vec![records];
+        while let Some(batch) = waiting.pop() {
+            let mut left = batch;
+            for attempt in 0..ATTEMPTS {
+                if left.is_empty() {
+                    break;
+                }
+                tokio::time::sleep(PAUSE * attempt).await;
+                left = self.unentered(left).await;
+            }
+            match left {
+                [] => {}
+                [record] => self.set_aside(record).await,
+                _ => {
+                    let (first, second) = left.split_at(left.len() / 2);
+                    waiting.push(second);
+                    waiting.push(first);
+                }
+            }
+        }
+    }
+
+    /// Calls the ledger; the records that it asks for again.
+    async fn unentered<'r>(&self, records: &'r [&'r Value]) -> &'r [&'r Value] {
+        let answer = self.gateway.functions.invoke(Function::Ledger, json!({ "Records": records })).await;
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(error) => {
+                tracing::error!(%error, "the ledger failed");
+                return records;
+            }
+        };
+        let failed = answer.pointer("/batchItemFailures/0/itemIdentifier").and_then(Value::as_str);
+        let Some(failed) = failed else { return &[] };
+        let place = records.iter().position(|record| sequence_number(record) == Some(failed));
+        records.get(place.unwrap_or(0)..).unwrap_or_default()
+    }
+
+    async fn set_aside(&self, record: &Value) {
+        let number = sequence_number(record).unwrap_or("none");
+        tracing::error!(sequence_number = number, "the ledger does not take a record; it is set aside");
+        let (number, why) = (number.to_owned(), "the ledger failed with it".to_owned());
+        let at = self.gateway.clock.now();
+        let aside = SetAside { sequence_number: number, why, record: record.to_string(), at };
+        if let Err(error) = self.store.set_aside(&aside).await {
+            tracing::error!(%error, "a record is lost to the books; the gap shows");
+        }
+    }
+
+    fn remember(&self) {
+        let (Some(mark), Some(position)) = (&self.mark, self.stream.position()) else { return };
+        if let Err(error) = data::replace_private(mark, position.as_bytes()) {
+            tracing::warn!(%error, "the place in the stream is not remembered; the next start reads it again");
+        }
+    }
+}
+
+/// Records of one batch.
+const BATCH: usize = 500;
+const ATTEMPTS: u32 = 4;
+const PAUSE: Duration = Duration::from_millis(100);
+/// How long an empty stream is left alone.
+const IDLE: Duration = Duration::from_millis(100);
+const GRACE: Duration = Duration::from_secs(10);

@@ -1,0 +1,314 @@
+//! Holds the cells and wallets against the books, while requests go on.
+//!
+//! An item that differs is read and added up again before it is reported, because some of its parts are read one after the
+//! other.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use faregate_domain::{
+    books::{AuditedRow, CellBooks, Difference, Period, Position, Sequence, compare_account, compare_project},
+    cell::{Cell, CellId},
+    charge::ChargeId,
+    funding::Wallet,
+    id::{AccountId, ProjectId},
+    ledger::{AccountWallet, Entry},
+    money::MicroUsd,
+    policy::Policy,
+    time::{Day, Timestamp},
+};
+use faregate_store::{PeriodNumbers, RequestRow, Store, StoreError};
+
+/// What an audit has looked at.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Accounts.
+    pub accounts: u64,
+    /// Cells of keys and sessions.
+    pub cells: u64,
+    /// Requests that the cells have admitted.
+    pub requests: u64,
+    /// What the cells have spent or reserved, in millionths of a dollar.
+    pub charged_micro_usd: u64,
+    /// What is not as the books say.
+    pub differences: Vec<Difference>,
+}
+
+/// An audit of one table.
+#[derive(Clone, Debug)]
+pub struct Auditor {
+    store: Store,
+    now: Timestamp,
+    policy: Policy,
+}
+
+impl Auditor {
+    /// An audit at `now` of a table whose rows are kept as long as `policy` says.
+    #[must_use]
+    pub fn new(store: Store, now: Timestamp, policy: Policy) -> Self {
+        Self { store, now, policy }
+    }
+
+    /// Audits one account.
+    ///
+    /// # Errors
+    /// [`AuditError`] where the table does not answer, or the books never come as far as a cell.
+    pub async fn account(&self, id: &AccountId, report: &mut Report) -> Result<(), AuditError> {
+        report.accounts += 1;
+        let mut cells = self.cells_of(id).await?;
+        cells.push(CellId::Session(id.clone()));
+        let (mut books, mut days) = (BTreeMap::new(), self.days_of(id).await?);
+        for cell in cells {
+            let Some((kept, differences)) = self.cell(id, &cell, &mut days, report).await? else { continue };
+            report.differences.extend(differences);
+            books.insert(cell, kept);
+        }
+        let mut differences = Vec::new();
+        for _ in 0..LOOKS {
+            differences = self.wallets(id, &mut books).await?;
+            if differences.is_empty() {
+                return Ok(());
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+        report.differences.extend(differences);
+        Ok(())
+    }
+
+    /// A cell, its books, and where they differ; `None` where there is no such cell.
+    async fn cell(
+        &self,
+        account: &AccountId,
+        id: &CellId,
+        days: &mut Days,
+        report: &mut Report,
+    ) -> Result<Option<(CellBooks, Vec<Difference>)>, AuditError> {
+        let mut last = None;
+        for _ in 0..LOOKS {
+            let Some((cell, settlements)) = self.store.find_counted_cell(id).await? else { return Ok(None) };
+            let position = self.caught_up(id, &cell, settlements).await?;
+            let books = self.books_of(id, &cell, days.get(id).map_or(&[], Vec::as_slice), &position).await?;
+            let differences = books.compare(id, &cell, settlements);
+            let is_sound = differences.is_empty();
+            last = Some((cell, books, differences));
+            if is_sound {
+                break;
+            }
+            tokio::time::sleep(PAUSE).await;
+            *days = self.days_of(account).await?;
+        }
+        Ok(last.map(|(cell, books, differences)| {
+            report.cells += 1;
+            report.requests += cell.counters.requests;
+            let charged = cell.purse.granted.minus(cell.purse.balance);
+            report.charged_micro_usd += charged.micro_usd();
+            (books, differences)
+        }))
+    }
+
+    /// Waits until the books have come as far as a cell.
+    async fn caught_up(&self, id: &CellId, cell: &Cell, settlements: u64) -> Result<Position, AuditError> {
+        let wanted = [
+            (Sequence::Requests, cell.counters.requests),
+            (Sequence::Settlements, settlements),
+            (Sequence::Grants, cell.purse.grant_seq),
+            (Sequence::Returns, cell.purse.returns.seq),
+        ];
+        for _ in 0..WAITS {
+            let position = self.store.find_position(id).await?.position;
+            if wanted.iter().all(|(sequence, last)| position.last(*sequence) >= *last) {
+                return Ok(position);
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+        Err(AuditError::Behind(id.partition()))
+    }
+
+    async fn books_of(
+        &self,
+        id: &CellId,
+        cell: &Cell,
+        days: &[PeriodNumbers],
+        position: &Position,
+    ) -> Result<CellBooks, AuditError> {
+        let kept_from = self.kept_from(&cell.owner.environment);
+        let mut books = CellBooks {
+            grants: self.movements(id, Sequence::Grants).await?,
+            returns: self.movements(id, Sequence::Returns).await?,
+            holes: position.holes().map(ToString::to_string).collect(),
+            ..CellBooks::default()
+        };
+        for day in days {
+            if day.period.start() < kept_from {
+                books.older = books.older.plus(day.total());
+            }
+        }
+        let mut after: Option<RequestRow> = None;
+        loop {
+            let rows = self.store.find_rows(id, after.as_ref(), ROWS).await?;
+            let Some(last) = rows.last().cloned() else { break };
+            books.rows.extend(rows.iter().filter(|row| row.at >= kept_from).map(audited));
+            after = Some(last);
+        }
+        self.add_retired(id, cell, &mut books).await?;
+        Ok(books)
+    }
+
+    /// Leases that are in the cell no more, of calls that nobody has settled.
+    async fn add_retired(&self, id: &CellId, cell: &Cell, books: &mut CellBooks) -> Result<(), AuditError> {
+        let is_in_cell = |row: &AuditedRow| {
+            cell.leases.held.contains_key(&row.charge) || cell.leases.lapsed.contains_key(&row.charge)
+        };
+        let open = books.rows.iter().filter(|row| row.is_leased && row.settled.is_none() && !is_in_cell(row));
+        for charge in open.map(|row| row.charge.clone()).collect::<Vec<_>>() {
+            let charge = ChargeId { cell: id.clone(), nonce: charge };
+            if let Some(lease) = self.store.find_retired_lease(&charge).await? {
+                books.retired.insert(charge.nonce, lease.amount);
+            }
+        }
+        Ok(())
+    }
+
+    async fn movements(&self, id: &CellId, sequence: Sequence) -> Result<BTreeMap<u64, MicroUsd>, AuditError> {
+        let mut all = BTreeMap::new();
+        let mut after = 0;
+        loop {
+            let movements = self.store.find_movements(id, sequence, after, ROWS).await?;
+            let Some(last) = movements.last() else { return Ok(all) };
+            after = last.seq;
+            all.extend(movements.iter().map(|movement| (movement.seq, movement.amount)));
+        }
+    }
+
+    /// Holds the wallets of an account and of its projects against the entries and against what their cells received.
+    async fn wallets(
+        &self,
+        id: &AccountId,
+        books: &mut BTreeMap<CellId, CellBooks>,
+    ) -> Result<Vec<Difference>, AuditError> {
+        let (wallet, wallets) = self.wallets_at_once(id).await?;
+        let entries = self.first_entries(id, wallet.entries).await?;
+        let mut differences = compare_account(&id.to_string(), &wallet, &entries);
+        for (project, wallet) in wallets {
+            // The cells have received more since their books were read.
+            for cell in wallet.children.keys() {
+                let kept = books.entry(cell.clone()).or_default();
+                kept.grants = self.movements(cell, Sequence::Grants).await?;
+                kept.returns = self.movements(cell, Sequence::Returns).await?;
+            }
+            differences.extend(compare_project(&project, &wallet, &entries, books));
+        }
+        Ok(differences)
+    }
+
+    /// The wallets of an account and of its projects, between which nothing was moved while they were read.
+    async fn wallets_at_once(&self, id: &AccountId) -> Result<(AccountWallet, Vec<(ProjectId, Wallet)>), AuditError> {
+        for _ in 0..WAITS {
+            let Some(before) = self.store.find_account_wallet(id).await? else {
+                return Err(AuditError::Missing(id.to_string()));
+            };
+            let mut wallets = Vec::new();
+            let mut after: Option<ProjectId> = None;
+            loop {
+                let projects = self.store.find_projects(id, after.as_ref(), PROJECTS).await?;
+                let Some(last) = projects.last() else { break };
+                after = Some(last.id.clone());
+                let ids: Vec<_> = projects.into_iter().map(|project| project.id).collect();
+                wallets.extend(self.store.find_wallets(&ids).await?);
+            }
+            if self.store.find_account_wallet(id).await? == Some(before) {
+                return Ok((before, wallets));
+            }
+        }
+        Err(AuditError::Busy(id.to_string()))
+    }
+
+    /// The first `count` entries of an account.
+    async fn first_entries(&self, id: &AccountId, count: u64) -> Result<Vec<Entry>, AuditError> {
+        let (mut entries, mut after) = (Vec::new(), None);
+        loop {
+            let found = self.store.find_entries(id, after.as_ref(), ROWS).await?;
+            let Some(last) = found.last() else { break };
+            after = Some(last.id.clone());
+            entries.extend(found);
+        }
+        // They come the newest first, and those that were made since the wallet was read are not its.
+        let newer = entries.len().saturating_sub(usize::try_from(count).unwrap_or(usize::MAX));
+        Ok(entries.split_off(newer))
+    }
+
+    async fn cells_of(&self, id: &AccountId) -> Result<Vec<CellId>, AuditError> {
+        let (mut cells, mut after) = (Vec::new(), None);
+        loop {
+            let keys = self.store.find_keys(id, after.as_ref(), ROWS).await?;
+            let Some(last) = keys.last() else { return Ok(cells) };
+            after = Some(last.id.clone());
+            cells.extend(keys.into_iter().map(|key| CellId::Key(key.id)));
+        }
+    }
+
+    async fn days_of(&self, id: &AccountId) -> Result<Days, AuditError> {
+        let mut days = Days::new();
+        for day in self.store.find_all_days(id).await? {
+            days.entry(day.cell.clone()).or_default().push(day);
+        }
+        Ok(days)
+    }
+
+    /// The beginning of the first day whose rows are all kept.
+    fn kept_from(&self, environment: &str) -> Timestamp {
+        let environment = self.policy.find_environment(environment);
+        let environment = environment.unwrap_or_else(|| self.policy.default_environment());
+        Period::day_of(self.now.minus_s(u64::from(environment.retention_days) * Day::SECONDS)).end()
+    }
+}
+
+fn audited(row: &RequestRow) -> AuditedRow {
+    AuditedRow {
+        charge: row.charge.clone(),
+        seq: row.seq,
+        amount: row.amount,
+        is_leased: row.is_leased,
+        settled: row.settled.as_ref().map(|settled| (settled.seq, settled.settlement.actual)),
+    }
+}
+
+impl Report {
+    /// Takes up what another report has.
+    #[must_use]
+    pub fn with(mut self, other: Self) -> Self {
+        self.accounts += other.accounts;
+        self.cells += other.cells;
+        self.requests += other.requests;
+        self.charged_micro_usd += other.charged_micro_usd;
+        self.differences.extend(other.differences);
+        self
+    }
+}
+
+/// Each cell's numbers by day.
+type Days = BTreeMap<CellId, Vec<PeriodNumbers>>;
+
+/// Why an audit has no result.
+#[derive(Debug, thiserror::Error)]
+pub enum AuditError {
+    /// The table.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The ledger does not run, or not fast enough.
+    #[error("the books of {0} are behind and do not catch up")]
+    Behind(String),
+    /// Money is moved all the time.
+    #[error("the wallets of {0} never stood still")]
+    Busy(String),
+    /// There is no such account.
+    #[error("there is no account {0}")]
+    Missing(String),
+}
+
+/// How often an item that differs is looked at.
+const LOOKS: u32 = 3;
+/// How often is waited for the books, or for a wallet that stands still.
+const WAITS: u32 = 300;
+const PAUSE: Duration = Duration::from_millis(100);
+const ROWS: u16 = 1_000;
+const PROJECTS: u16 = 100;

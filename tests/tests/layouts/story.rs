@@ -1,0 +1,196 @@
+//! The history that every version is led through: at its end the table holds every kind of item that the version writes.
+
+use faregate_domain::{
+    charge::ChargeId,
+    idempotency::Fingerprint,
+    money::MicroUsd,
+    passage::{Begun, Passage, Pledge, Stage},
+};
+use faregate_edge::{
+    config::{Config, SecretsLocation},
+    now::Clock,
+};
+use faregate_gate::Services;
+
+use crate::script::{Ask, Asker, ask, member};
+
+/// A step of the story.
+enum Step {
+    /// A wallet signs in.
+    SignIn(&'static str),
+    /// A wallet is handed a nonce, which it keeps under a name and does not use.
+    Nonce(&'static str, &'static str),
+    /// Time passes, where it can be made to.
+    Wait(u64),
+    /// A request is made; members of its answer get names.
+    Ask(Ask, &'static [(&'static str, &'static str)]),
+    /// The same request is made several times.
+    Repeat(usize, Ask),
+}
+
+/// Leads a program through the story. Only this version must be able to take every step.
+pub(crate) async fn tell(asker: &mut Asker<'_>, is_whole: bool) {
+    let key = |step: &Step| matches!(step, Step::Wait(_));
+    for step in STORY {
+        if key(step) && !is_whole {
+            continue;
+        }
+        match step {
+            Step::SignIn(who) => asker.sign_in(who).await,
+            Step::Nonce(who, name) => asker.ask_for_nonce(who, name).await,
+            Step::Wait(seconds) => assert!(asker.door.wait_s(*seconds)),
+            Step::Ask(ask, kept) => take(asker, ask, kept, is_whole).await,
+            Step::Repeat(times, ask) => {
+                for _ in 0..*times {
+                    take(asker, ask, &[], is_whole).await;
+                }
+            }
+        }
+    }
+    if is_whole {
+        begin_passage(asker).await;
+    }
+}
+
+async fn take(asker: &mut Asker<'_>, ask: &Ask, kept: &[(&str, &str)], is_whole: bool) {
+    if !ask.is_told(&asker.names) {
+        assert!(!is_whole, "{} names what the story has not told", ask.words());
+        return;
+    }
+    let answer = asker.send(ask).await;
+    assert!(!is_whole || answer.status < 300, "{}: {} {}", ask.words(), answer.status, answer.text);
+    for (name, pointer) in kept {
+        match member(&answer, pointer) {
+            Some(value) => asker.keep(name, value.as_str().unwrap()),
+            None => assert!(!is_whole, "{}: no {pointer} in {}", ask.words(), answer.text),
+        }
+    }
+}
+
+/// A decision whose process died before it came to an answer, as its process wrote it down: there is no way to die over
+/// HTTP.
+async fn begin_passage(asker: &mut Asker<'_>) {
+    let config = Config {
+        table: "faregate".into(),
+        public_origin: asker.door.url.clone(),
+        chain_id: 1,
+        secrets: SecretsLocation::File("none".into()),
+        policy: faregate_edge::config::policy(None, None).unwrap(),
+    };
+    let store = Services::connect_local(config, asker.door.table_url(), Clock::standing_at(asker.door.now())).store;
+    let now = asker.door.now();
+    let pledge = Pledge {
+        charge: ChargeId::parse(&asker.names["held_charge"]).unwrap(),
+        lane: "lane0001".into(),
+        seq: 7,
+        cost: MicroUsd::new(10_000).unwrap(),
+        lease: None,
+    };
+    let begun = Begun { holder: "holder-of-the-passage".into(), until: now.plus_s(3), pledge };
+    let passage = Passage { fingerprint: Fingerprint([7; 32]), end: now.plus_s(600), stage: Stage::Begun(begun) };
+    store.insert_passage("idm_begun", &passage, now).await.unwrap();
+}
+
+const fn make(body: &'static str, kept: &'static [(&'static str, &'static str)]) -> Step {
+    Step::Ask(ask("owner", "POST /v1/api-keys", body), kept)
+}
+
+const fn plainly(who: &'static str, what: &'static str, body: &'static str) -> Step {
+    Step::Ask(ask(who, what, body), &[])
+}
+
+const STORY: &[Step] = &[
+    // What takes a quarter of an hour comes first: leases that nobody settles.
+    Step::SignIn("owner"),
+    make(r#"{"name":"lapsed"}"#, &[("lapsed", "/data/key"), ("lapsed_id", "/data/id")]),
+    Step::Ask(ask("lapsed", "POST /demo/metered", "{}"), &[("retired_charge", "/data/context/chargeId")]),
+    Step::Wait(5),
+    Step::Repeat(8, ask("lapsed", "POST /demo/metered", "{}")),
+    make(r#"{"name":"late"}"#, &[("late", "/data/key")]),
+    Step::Ask(ask("late", "POST /demo/metered", "{}"), &[("lapsed_charge", "/data/context/chargeId")]),
+    Step::Wait(900),
+    Step::SignIn("operator"),
+    Step::SignIn("owner"),
+    Step::Repeat(2, ask("lapsed", "GET /demo/free", "")),
+    plainly("late", "GET /demo/free", ""),
+    // Sessions: one that was ended, one that is used, and a nonce for another.
+    Step::SignIn("owner"),
+    plainly("owner", "POST /auth/logout", ""),
+    Step::SignIn("owner"),
+    Step::Nonce("owner", "pending"),
+    plainly("owner", "GET /demo/free", ""),
+    Step::Ask(
+        ask("operator", "POST /v1/api-keys", r#"{"name":"service","scopes":["gate:check"]}"#),
+        &[("service", "/data/key")],
+    ),
+    Step::Ask(
+        ask("operator", "POST /v1/accounts/{owner_account}/credits", r#"{"amount_usd":5,"reference":"invoice-1"}"#),
+        &[],
+    ),
+    // Keys in every state.
+    make(r#"{"name":"plain"}"#, &[("plain", "/data/key"), ("plain_id", "/data/id")]),
+    Step::Repeat(3, ask("plain", "GET /demo/free", "")),
+    Step::Repeat(2, ask("plain", "POST /demo/paid", "{}")),
+    Step::Repeat(7, ask("plain", "GET /demo/limited", "")),
+    make(
+        r#"{"name":"bound","environment":"production","scopes":["demo:read"],"allowlist":["https://app.example.com","*.example.org"],"expires_at":"2099-01-01T00:00:00Z","budget_usd":0.05,"limits":{"per_minute":50,"burst":5,"per_day":1000,"concurrent":3}}"#,
+        &[("bound", "/data/key"), ("bound_id", "/data/id")],
+    ),
+    Step::Ask(ask("bound", "GET /demo/free", "").with("origin: https://app.example.com"), &[]),
+    make(r#"{"name":"frozen"}"#, &[("frozen", "/data/key"), ("frozen_id", "/data/id")]),
+    plainly("owner", "PATCH /v1/api-keys/{frozen_id}", r#"{"frozen":true}"#),
+    make(r#"{"name":"revoked"}"#, &[("revoked", "/data/key"), ("revoked_id", "/data/id")]),
+    plainly("revoked", "POST /demo/paid", "{}"),
+    plainly("owner", "DELETE /v1/api-keys/{revoked_id}", ""),
+    make(r#"{"name":"spent","budget_usd":0.01}"#, &[("spent", "/data/key")]),
+    plainly("spent", "POST /demo/paid", "{}"),
+    make(r#"{"name":"rotated"}"#, &[("rotated_old", "/data/key"), ("rotated_id", "/data/id")]),
+    Step::Ask(
+        ask("owner", "POST /v1/api-keys/{rotated_id}/rotate", r#"{"grace_seconds":3600}"#),
+        &[("rotated", "/data/key")],
+    ),
+    plainly("rotated_old", "GET /demo/free", ""),
+    plainly("rotated", "GET /demo/free", ""),
+    make(r#"{"name":"rotating"}"#, &[("rotating_old", "/data/key"), ("rotating_id", "/data/id")]),
+    Step::Ask(
+        ask("owner", "POST /v1/api-keys/{rotating_id}/rotate", r#"{"grace_seconds":3600,"grace_from":"first_use"}"#),
+        &[("rotating", "/data/key")],
+    ),
+    // Calls that are settled, or not.
+    make(r#"{"name":"leased","limits":{"concurrent":1}}"#, &[("leased", "/data/key"), ("leased_id", "/data/id")]),
+    Step::Ask(ask("leased", "POST /demo/metered", "{}"), &[("settled_charge", "/data/context/chargeId")]),
+    plainly("service", "POST /v1/charges/{settled_charge}/settle", r#"{"outcome":"succeeded","actual_usd":0.04}"#),
+    Step::Ask(ask("leased", "POST /demo/metered", "{}"), &[("failed_charge", "/data/context/chargeId")]),
+    plainly("service", "POST /v1/charges/{failed_charge}/settle", r#"{"outcome":"failed","error_code":"model_error"}"#),
+    Step::Ask(ask("leased", "POST /demo/metered", "{}"), &[("held_charge", "/data/context/chargeId")]),
+    // Projects: one with a rate that was changed, and one whose keys give money back to each other.
+    Step::Ask(
+        ask("owner", "POST /v1/projects", r#"{"name":"second","limits":{"per_minute":60}}"#),
+        &[("second_id", "/data/id")],
+    ),
+    plainly("owner", "POST /v1/projects/{second_id}/allocations", r#"{"amount_usd":1}"#),
+    make(r#"{"name":"of second","project_id":"{second_id}"}"#, &[("seconds", "/data/key"), ("seconds_id", "/data/id")]),
+    plainly("seconds", "POST /demo/paid", "{}"),
+    plainly(
+        "owner",
+        "PATCH /v1/projects/{second_id}",
+        r#"{"limits":{"per_minute":40,"burst":20},"gallery_mode":"shared"}"#,
+    ),
+    plainly("seconds", "GET /demo/free", ""),
+    Step::Ask(ask("owner", "POST /v1/projects", r#"{"name":"poor"}"#), &[("poor_id", "/data/id")]),
+    plainly("owner", "POST /v1/projects/{poor_id}/allocations", r#"{"amount_usd":0.12}"#),
+    make(r#"{"name":"first of poor","project_id":"{poor_id}"}"#, &[("poor_first", "/data/key")]),
+    make(r#"{"name":"other of poor","project_id":"{poor_id}"}"#, &[("poor_other", "/data/key")]),
+    plainly("poor_first", "POST /demo/paid", "{}"),
+    Step::Repeat(10, ask("poor_other", "POST /demo/paid", "{}")),
+    // Requests under an idempotency key.
+    Step::Ask(
+        ask("owner", "POST /v1/api-keys", r#"{"name":"once"}"#).with("idempotency-key: make-once"),
+        &[("once", "/data/key")],
+    ),
+    Step::Ask(
+        ask("service", "POST /v1/api-keys/verify", r#"{"key":"{plain}","method":"POST","path":"/demo/paid"}"#)
+            .with("idempotency-key: ask-once"),
+        &[("once_charge", "/data/charge_id")],
+    ),
+];

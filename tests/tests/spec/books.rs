@@ -1,0 +1,193 @@
+//! The books: each admitted request is one row, each settlement amends it, each grant is an entry, however the stream is
+//! delivered.
+
+use faregate_domain::{
+    books::{Numbers, Sequence, Slot},
+    cell::CellId,
+    id::KeyId,
+};
+use faregate_store::RequestRow;
+use faregate_tests::{Books, Bundle, Caller, Fault, Session};
+use serde_json::{Value, json};
+
+fn cell_of(id: &str) -> CellId {
+    CellId::Key(KeyId::parse(id).unwrap())
+}
+
+async fn rows(bundle: &Bundle, id: &str) -> Vec<RequestRow> {
+    bundle.services.store.find_rows(&cell_of(id), None, 1_000).await.unwrap()
+}
+
+/// A key's calls of each kind: two free, one priced, three metered of which one succeeds for less and one fails.
+async fn live(bundle: &Bundle, service: &Caller, key: &Caller) {
+    bundle.knock(key, "GET", "/demo/free").await;
+    let mut charges = Vec::new();
+    for _ in 0..3 {
+        let knock = bundle.knock(key, "POST", "/demo/metered").await;
+        assert_eq!(knock.status, 200);
+        charges.push(knock.text("chargeId").to_owned());
+    }
+    bundle.knock(key, "POST", "/demo/paid").await;
+    bundle.settle(service, &charges[0], &json!({"outcome": "succeeded", "actual_usd": "0.037"})).await;
+    bundle.settle(service, &charges[1], &json!({"outcome": "failed", "error_code": "model.timeout"})).await;
+    bundle.knock(key, "GET", "/demo/free").await;
+}
+
+async fn bundle_with_key() -> (Bundle, Caller, Session, String, Caller) {
+    let (bundle, service) = Bundle::with_service().await;
+    let (session, id, key) = bundle.key_of_newcomer(json!({"name": "a"})).await;
+    (bundle, service, session, id, key)
+}
+
+#[tokio::test]
+async fn an_admitted_request_is_one_row_and_its_settlement_amends_it() {
+    let (bundle, service, session, id, key) = bundle_with_key().await;
+    let mut books = Books::of(&bundle);
+    live(&bundle, &service, &key).await;
+    books.catch_up().await;
+    let rows = rows(&bundle, &id).await;
+    let told: Vec<_> = rows.iter().map(|row| (row.route.as_str(), row.code(), row.cost().micro_usd())).collect();
+    let mut wanted = vec![
+        ("GET /demo/free", "ok", 0),
+        ("GET /demo/free", "ok", 0),
+        ("POST /demo/metered", "model.timeout", 0),
+        ("POST /demo/metered", "ok", 37_000),
+        ("POST /demo/metered", "ok", 100_000),
+        ("POST /demo/paid", "ok", 10_000),
+    ];
+    let mut sorted = told.clone();
+    sorted.sort_unstable();
+    wanted.sort_unstable();
+    assert_eq!(sorted, wanted);
+    let mut numbers: Vec<_> = rows.iter().map(|row| row.seq).collect();
+    numbers.sort_unstable();
+    assert_eq!(numbers, [1, 2, 3, 4, 5, 6]);
+    let first = rows.iter().find(|row| row.seq == 1).unwrap();
+    assert_eq!((first.account.to_string(), first.environment.as_str()), (session.account_id.clone(), "sandbox"));
+    assert_eq!(first.expires_at, first.at.plus_s(7 * 86_400));
+
+    let (account, from) = (rows[0].account.clone(), bundle.clock.now().minus_s(1));
+    let hours = bundle.services.store.find_hours(&account, &cell_of(&id), from, from.plus_s(3_600)).await.unwrap();
+    let [hour] = hours.as_slice() else { panic!("one hour: {hours:?}") };
+    let slot = |route: &str, code: &str| Slot { route: route.to_owned(), code: code.to_owned() };
+    assert_eq!(hour.slots[&slot("POST /demo/metered", "ok")], Numbers { calls: 2, micro_usd: 137_000 });
+    assert_eq!(hour.slots[&slot("POST /demo/metered", "model.timeout")], Numbers { calls: 1, micro_usd: 0 });
+    assert_eq!(hour.total(), Numbers { calls: 6, micro_usd: 147_000 });
+
+    let cell = bundle.cell(&key).await;
+    let grants = bundle.services.store.find_movements(&cell_of(&id), Sequence::Grants, 0, 100).await.unwrap();
+    let granted: u64 = grants.iter().map(|grant| grant.amount.micro_usd()).sum();
+    assert_eq!(granted, cell.purse.granted.micro_usd());
+}
+
+#[tokio::test]
+async fn the_books_come_out_the_same_however_the_stream_is_delivered() {
+    let (bundle, service, session, _, key) = bundle_with_key().await;
+    let mut books = Books::of(&bundle);
+    let (_, other) = bundle.key(&session, json!({"name": "b", "budget_usd": "1"})).await;
+    for _ in 0..3 {
+        live(&bundle, &service, &key).await;
+        live(&bundle, &service, &other).await;
+        bundle.knock(&session.caller(), "GET", "/demo/free").await;
+    }
+    let records = books.records();
+    let mut dice = fastrand::Rng::with_seed(7);
+    // Cells apart, each in its order, each record up to three times, in batches of any size, some of which fail half way.
+    let mut delivered = 0;
+    while delivered < records.len() {
+        let back = dice.usize(..=delivered.min(6));
+        let from = delivered - back;
+        let to = (from + dice.usize(1..12)).min(records.len());
+        for _ in 0..dice.usize(0..4) {
+            bundle.link.play([[Fault::None, Fault::LoseAnswer, Fault::LoseRequest, Fault::Break][dice.usize(..4)]]);
+        }
+        match books.tell(&records[from..to]).await {
+            None => delivered = delivered.max(to),
+            Some(place) => delivered = delivered.max(from + place),
+        }
+    }
+    let in_pieces = books.dump();
+
+    assert_eq!(books.count("row_"), 39);
+    books.forget();
+    assert!(books.dump().is_empty());
+    // Whole, by a ledger that has only just started.
+    let twin = Books::of(&bundle.restarted());
+    assert_eq!(twin.tell(&records).await, None);
+    assert_eq!(in_pieces, twin.dump());
+}
+
+#[tokio::test]
+async fn a_gap_is_raised_before_anything_beyond_it_and_closes_when_the_record_comes() {
+    let (bundle, service, _, id, key) = bundle_with_key().await;
+    let mut books = Books::of(&bundle);
+    live(&bundle, &service, &key).await;
+    let records = books.records();
+    let admissions: Vec<usize> = (0..records.len()).filter(|place| is_admission(&records[*place], &id)).collect();
+    // The second admission, a metered call that is settled later, is lost on the way.
+    let lost = admissions[1];
+    let rest: Vec<Value> =
+        records.iter().enumerate().filter(|(place, _)| *place != lost).map(|(_, record)| record.clone()).collect();
+    assert_eq!(books.tell(&rest).await, None);
+    let position = bundle.services.store.find_position(&cell_of(&id)).await.unwrap().position;
+    let holes: Vec<String> = position.holes().map(ToString::to_string).collect();
+    assert!(holes.contains(&"n:2-2".to_owned()), "{holes:?}");
+    assert_eq!(books.count("evt_"), holes.len());
+    assert_eq!(rows(&bundle, &id).await.len(), 5);
+
+    assert_eq!(books.tell(&records[lost..=lost]).await, None);
+    let position = bundle.services.store.find_position(&cell_of(&id)).await.unwrap().position;
+    assert_eq!(position.holes().count(), 0);
+    let late = rows(&bundle, &id).await.into_iter().find(|row| row.seq == 2).unwrap();
+    assert_eq!((late.code(), late.cost().micro_usd()), ("ok", 37_000));
+    // Once more changes nothing.
+    let before = books.dump();
+    assert_eq!(books.tell(&records).await, None);
+    assert_eq!(books.dump(), before);
+    let (account, from) = (late.account, bundle.clock.now().minus_s(1));
+    let hours = bundle.services.store.find_hours(&account, &cell_of(&id), from, from.plus_s(3_600)).await.unwrap();
+    assert_eq!(hours[0].total(), Numbers { calls: 6, micro_usd: 147_000 });
+}
+
+#[tokio::test]
+async fn a_record_that_cannot_be_understood_is_set_aside_and_holds_up_nothing() {
+    let (bundle, service, _, id, key) = bundle_with_key().await;
+    let mut books = Books::of(&bundle);
+    live(&bundle, &service, &key).await;
+    let records = books.records();
+    let place = (0..records.len()).find(|place| is_admission(&records[*place], &id)).unwrap();
+    let mut poisoned = records.clone();
+    poisoned[place]["dynamodb"]["NewImage"]["lr"] = json!({"S": "no row"});
+    assert_eq!(books.tell(&poisoned).await, None);
+    assert_eq!(rows(&bundle, &id).await.len(), 5);
+    let aside = bundle.services.store.find_set_aside(None, 10).await.unwrap();
+    assert_eq!(aside.len(), 1);
+    assert_eq!(serde_json::from_str::<Value>(&aside[0].record).unwrap(), poisoned[place]);
+    assert!(aside[0].why.contains("lr"), "{}", aside[0].why);
+    // Mended, it is entered as if nothing had been.
+    assert_eq!(books.tell(&records[place..=place]).await, None);
+    assert_eq!(rows(&bundle, &id).await.len(), 6);
+}
+
+#[tokio::test]
+async fn while_the_table_does_not_answer_nothing_is_passed_over() {
+    let (bundle, service, _, id, key) = bundle_with_key().await;
+    let mut books = Books::of(&bundle);
+    live(&bundle, &service, &key).await;
+    let records = books.records();
+    bundle.link.keep_playing(Some(Fault::Break));
+    let first = (0..records.len()).find(|place| is_of(&records[*place], &id)).unwrap();
+    assert!(books.tell(&records).await.is_some_and(|place| place <= first));
+    bundle.link.keep_playing(None);
+    assert_eq!(books.tell(&records).await, None);
+    assert_eq!(rows(&bundle, &id).await.len(), 6);
+}
+
+fn is_of(record: &Value, id: &str) -> bool {
+    record["dynamodb"]["Keys"]["pk"]["S"] == json!(id)
+}
+
+fn is_admission(record: &Value, id: &str) -> bool {
+    let image = |name: &str| record["dynamodb"][name]["n"]["N"].clone();
+    is_of(record, id) && image("OldImage") != json!(null) && image("OldImage") != image("NewImage")
+}
