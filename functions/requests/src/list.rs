@@ -22,7 +22,7 @@ use crate::{
 pub(crate) struct Listed {
     /// The newest first.
     pub(crate) rows: Vec<RequestRow>,
-    /// What was refused in the hours that the page passes.
+    /// What was refused in the hours that the page is the first to come to.
     pub(crate) refused: Vec<Refused>,
     /// Where the list goes on.
     pub(crate) next: Option<Here>,
@@ -110,7 +110,7 @@ impl App {
         Ok(Listed { rows, refused: Vec::new(), next: next.map(|next| here.at(next)) })
     }
 
-    /// Adds what was refused in the hours whose beginning the page passes. Where that is too much, the page ends there.
+    /// Adds what was refused in the hours that no page before came to. Where that is too much, the page ends there.
     async fn add_refused_hours(
         &self,
         listed: &mut Listed,
@@ -119,10 +119,13 @@ impl App {
         here: &Here,
     ) -> Result<(), Failure> {
         let first = match &listed.next {
-            Some(next) => Timestamp::from_epoch_ms(next.before.last_instant().epoch_ms() + 1),
+            Some(next) => hour_of(next.before.instant()),
             None => hour_of(here.span.from),
         };
-        let found = self.refused_hours(Some(account), (first, here.before.last_instant()), wanted).await?;
+        let is_first = here.before == Here::first(here.span).before;
+        let end = if is_first { here.span.to } else { hour_of(here.before.instant()) };
+        let last = Timestamp::from_epoch_ms(end.epoch_ms().saturating_sub(1));
+        let found = self.refused_hours(Some(account), (first, last), wanted).await?;
         listed.refused = found.counts;
         if let Some(cut) = found.cut {
             let end = RowPosition::start_of(cut);

@@ -1,4 +1,4 @@
-//! Refused calls beside a page of rows: each hour on the one page that passes its beginning.
+//! Refused calls beside a page of rows: each hour on the first page that comes to it.
 
 use std::{cmp::Reverse, collections::BTreeMap};
 

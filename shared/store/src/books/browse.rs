@@ -48,6 +48,13 @@ impl RowPosition {
         (is_time && (charge.is_empty() || ChargeNonce::parse(charge).is_ok())).then(|| Self(text.to_owned()))
     }
 
+    /// The instant that it names.
+    #[must_use]
+    pub fn instant(&self) -> Timestamp {
+        let at = self.0.split_once('_').and_then(|(at, _)| at.parse().ok());
+        Timestamp::from_epoch_ms(at.unwrap_or_default())
+    }
+
     /// The last instant of which rows can stand before it.
     #[must_use]
     pub fn last_instant(&self) -> Timestamp {

@@ -21,7 +21,7 @@ fn hours_ago(shelf: &Shelf, hours: u64) -> Timestamp {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_hour_is_on_the_page_that_passes_it() {
+async fn every_hour_is_on_the_first_page_that_comes_to_it() {
     let mut random = fastrand::Rng::with_seed(11);
     let mut shelf = Shelf::empty().await;
     shelf.fill(120, 3, &mut random).await;
@@ -50,12 +50,27 @@ async fn every_hour_is_on_the_page_that_passes_it() {
         for page in &pages {
             let hours = page["refused"].as_array().unwrap().iter().map(|one| one["hour"].as_str().unwrap());
             let oldest = page["data"].as_array().unwrap().iter().map(|row| row["at"].as_str().unwrap()).min();
-            // An hour is told when the list has come to its beginning, or has nothing more to come.
+            // Nothing is told ahead of the list, but at its end.
             for hour in hours.filter(|_| page["next_cursor"].is_string()) {
                 assert!(oldest.is_some_and(|oldest| oldest[..13] <= *hour), "{hour} {oldest:?}");
             }
         }
     }
+}
+
+#[tokio::test]
+async fn the_running_hour_is_told_at_once_however_many_rows_it_has() {
+    let mut random = fastrand::Rng::with_seed(16);
+    let mut shelf = Shelf::empty().await;
+    let (now, place) = (shelf.bundle.clock.now(), shelf.places[1].clone());
+    for seconds in [60, 61, 62] {
+        let row = shelf.row(&place, now.minus_s(seconds), &mut random);
+        shelf.put(row).await;
+    }
+    shelf.refuse(Some(&shelf.account), Some(&place), hours_ago(&shelf, 1), &[("-|unknown_route", 3)]).await;
+    let pages = pages(&shelf.bundle, &shelf.session.caller(), "/v1/requests?", || 1).await;
+    let counts: Vec<_> = pages.iter().map(|page| page["refused"].as_array().unwrap().len()).collect();
+    assert_eq!(counts, [1, 0, 0]);
 }
 
 #[tokio::test]
