@@ -5,6 +5,7 @@ has a form for scopes, but the words are the policy's. Data that is meant to be 
 meant to be invalid is left as it is.
 """
 
+import datetime
 import hashlib
 import json
 import os
@@ -36,6 +37,11 @@ def before_call(context, case, kwargs):
     # A cursor is whatever an earlier answer named, and means nothing else.
     if case.query:
         case.query.pop("cursor", None)
+        # Nor can JSON Schema say which of two times is the later one, and how far apart they may be.
+        for name, days in (("from", 2), ("to", 1)):
+            if name in case.query:
+                at = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=days)
+                case.query[name] = f"{at:%Y-%m-%dT%H:%M:%SZ}"
         if "environment" in case.query:
             case.query["environment"] = environment(case.query["environment"])
     body = case.body

@@ -38,7 +38,7 @@ import boto3
 import yaml
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-FUNCTIONS = ["nonce", "verify", "keys", "charges", "check", "billing", "payments", "ledger", "authorizer"]
+FUNCTIONS = ["nonce", "verify", "keys", "charges", "check", "billing", "payments", "requests", "ledger", "authorizer"]
 ORIGIN = "https://api.example.com"
 # Where the table is not.
 ELSEWHERE = "eu-west-1"
@@ -146,6 +146,12 @@ def walk(cloud, api, wallet, backend, data):
 
     step("the books: a row for each admitted request, and every number of every cell")
     books(cloud, table)
+    step("the books are read out")
+    listed = expect(api.get(f"/v1/requests?account_id={account}&route=POST%20/demo/paid", bearer), 200)
+    assert [row["cost_usd"] for row in listed["data"]] == [0.01] * 4, listed
+    numbers = expect(api.get("/v1/analytics?bucket=hour&group_by=key", bearer), 200)["data"]
+    assert len(numbers["buckets"]) == 25, numbers
+    expect(api.get(f"/v1/api-keys/{made['id']}/events", bearer), 200)
 
     step("rotation and revocation at the very next call")
     rotated = expect(api.post(f"/v1/api-keys/{made['id']}/rotate", {"grace_seconds": 0}, bearer), 201)["data"]["key"]

@@ -24,6 +24,7 @@ pub struct Functions {
     check: faregate_check::App,
     billing: faregate_billing::App,
     payments: faregate_payments::App,
+    requests: faregate_requests::App,
 }
 
 /// Somebody who has signed in.
@@ -58,6 +59,7 @@ impl Functions {
             check: faregate_check::App::new(services.clone()),
             billing: faregate_billing::App::new(services.clone()),
             payments: faregate_payments::App::new(services.clone()),
+            requests: faregate_requests::App::new(services.clone()),
         }
     }
 
@@ -128,6 +130,12 @@ impl Functions {
                 call(event, |request| self.billing.handle(request)).await
             }
             (_, Some("payments")) => call(event, |request| self.payments.handle(request)).await,
+            (_, Some("requests" | "requests.csv" | "analytics")) => {
+                call(event, |request| self.requests.handle(request)).await
+            }
+            _ if path.split('?').next().is_some_and(|path| path.ends_with("/events")) => {
+                call(event, |request| self.requests.handle(request)).await
+            }
             _ => call(event, |request| self.keys.handle(request)).await,
         }
     }

@@ -41,6 +41,7 @@ struct State {
     faults: Mutex<VecDeque<Fault>>,
     standing: Mutex<Option<Fault>>,
     requests: AtomicU64,
+    queries: AtomicU64,
     late: Mutex<Vec<Vec<u8>>>,
     held: AtomicU64,
     let_through: Semaphore,
@@ -119,6 +120,7 @@ impl Link {
             faults: Mutex::default(),
             standing: Mutex::default(),
             requests: AtomicU64::new(0),
+            queries: AtomicU64::new(0),
             late: Mutex::default(),
             held: AtomicU64::new(0),
             let_through: Semaphore::new(0),
@@ -210,6 +212,12 @@ impl Link {
         self.0.requests.load(Ordering::SeqCst)
     }
 
+    /// Those of them that were Queries.
+    #[must_use]
+    pub fn queries(&self) -> u64 {
+        self.0.queries.load(Ordering::SeqCst)
+    }
+
     /// Requests that were held up so far.
     #[must_use]
     pub fn held(&self) -> u64 {
@@ -236,6 +244,9 @@ impl Link {
     async fn serve(&self, mut caller: TcpStream) {
         while let Ok(Some(request)) = read_message(&mut caller).await {
             self.0.requests.fetch_add(1, Ordering::SeqCst);
+            if find(&request, b"DynamoDB_20120810.Query").is_some() {
+                self.0.queries.fetch_add(1, Ordering::SeqCst);
+            }
             let standing = *lock(&self.0.standing);
             let fault = lock(&self.0.faults).pop_front().or(standing).unwrap_or(Fault::None);
             let answer = match fault {

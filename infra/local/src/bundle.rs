@@ -31,6 +31,7 @@ pub(crate) fn functions(services: &Services) -> Result<Functions, StartError> {
             serde_json::to_value(answer).map_err(|error| error.to_string())
         })
     });
+    let requests = faregate_requests::App::new(services.clone());
     let authorizer = faregate_authorizer::App::new(services.clone());
     let authorizer: Handler = Arc::new(move |event| {
         let authorizer = authorizer.clone();
@@ -45,6 +46,7 @@ pub(crate) fn functions(services: &Services) -> Result<Functions, StartError> {
         (Function::Billing, over_http!(billing)),
         (Function::Payments, over_http!(payments)),
         (Function::Ledger, ledger),
+        (Function::Requests, over_http!(requests)),
         (Function::Authorizer, authorizer),
     ])))
 }

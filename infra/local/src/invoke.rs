@@ -83,6 +83,8 @@ pub(crate) enum Function {
     Payments,
     /// Keeps the books.
     Ledger,
+    /// Reads the books out.
+    Requests,
     /// Decides about each request.
     Authorizer,
 }
@@ -90,7 +92,16 @@ pub(crate) enum Function {
 impl Function {
     /// The function that has this name among those behind HTTP.
     pub(crate) fn of(name: &str) -> Option<Self> {
-        let all = [Self::Nonce, Self::Verify, Self::Keys, Self::Charges, Self::Check, Self::Billing, Self::Payments];
+        let all = [
+            Self::Nonce,
+            Self::Verify,
+            Self::Keys,
+            Self::Charges,
+            Self::Check,
+            Self::Billing,
+            Self::Payments,
+            Self::Requests,
+        ];
         all.into_iter().find(|function| function.to_string() == name)
     }
 }
@@ -106,6 +117,7 @@ impl fmt::Display for Function {
             Self::Billing => "billing",
             Self::Payments => "payments",
             Self::Ledger => "ledger",
+            Self::Requests => "requests",
             Self::Authorizer => "authorizer",
         })
     }

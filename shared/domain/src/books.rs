@@ -10,11 +10,15 @@ mod change;
 mod chunk;
 mod odd;
 mod position;
+mod series;
 mod settled;
+mod span;
 
 pub use audit::{AuditedRow, CellBooks, Difference, compare_account, compare_project};
 pub use change::{Change, Fact, Image, Unreadable};
 pub use chunk::{Chunk, Numbers, Part, Period, Slot};
 pub use odd::{Oddity, is_spike, thresholds_crossed};
 pub use position::{Hole, Place, Position, Sequence};
+pub use series::{Bucket, Line, Report, Series, Sums};
 pub use settled::SettledCharge;
+pub use span::{InvalidSpan, Span};

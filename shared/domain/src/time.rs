@@ -151,6 +151,12 @@ impl Day {
     /// Seconds in a day.
     pub const SECONDS: u64 = 86_400;
 
+    /// Midnight UTC at the beginning of the day.
+    #[must_use]
+    pub fn start(self) -> Timestamp {
+        Timestamp::from_epoch_s(self.0.saturating_mul(Self::SECONDS))
+    }
+
     /// Midnight UTC at the end of the day.
     #[must_use]
     pub fn end(self) -> Timestamp {

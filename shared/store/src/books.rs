@@ -14,6 +14,7 @@
 
 mod active;
 mod aside;
+mod browse;
 mod charge;
 mod event;
 mod image;
@@ -21,8 +22,10 @@ mod movement;
 mod period;
 mod position;
 mod row;
+mod sums;
 
 pub use aside::SetAside;
+pub use browse::{RowFilter, RowPage, RowPosition, RowQuery, RowSource};
 pub use charge::Awaited;
 pub use event::{Event, KnownCallers};
 pub use image::{Item, is_cell, parse_change};

@@ -25,6 +25,8 @@ use crate::{
     expression::{Builder, Write},
 };
 
+mod newest;
+
 /// What an entry met.
 #[derive(Debug)]
 pub enum EntryOutcome {

@@ -8,6 +8,7 @@
 )]
 
 mod access;
+mod analytics;
 mod billing;
 mod books;
 mod cap;
@@ -38,6 +39,7 @@ mod projects;
 mod rates;
 mod refusals;
 mod refused;
+mod requests;
 mod rotation;
 mod secrecy;
 mod settle;

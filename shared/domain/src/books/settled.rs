@@ -58,7 +58,7 @@ impl SettledCharge {
         match (self.settlement.outcome, &self.settlement.error_code) {
             (Outcome::Succeeded, _) => OK,
             (Outcome::Failed, Some(code)) => code.as_str(),
-            (Outcome::Failed, None) => "failed",
+            (Outcome::Failed, None) => UNEXPLAINED,
         }
     }
 }
@@ -78,6 +78,8 @@ impl fmt::Display for SettledCharge {
 
 /// The code of an admitted call that nobody has reported as failed.
 pub(super) const OK: &str = "ok";
+/// That of a failed one whose API gave no word for it.
+const UNEXPLAINED: &str = "failed";
 const SUCCEEDED: &str = "S";
 const FAILED: &str = "F";
 

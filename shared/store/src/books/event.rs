@@ -120,7 +120,7 @@ pub(crate) fn entering(cell: &CellId, event: &Event) -> Write {
     builder.name("#at", "at");
     builder.name("#ttl", "ttl");
     builder.number(":at", event.at.epoch_ms());
-    builder.number(":ttl", event.at.plus_s(EVENTS_ARE_KEPT_SECONDS).epoch_s());
+    builder.number(":ttl", event.expires_at().epoch_s());
     builder.string(":kind", event.kind.clone());
     builder.string(":details", event.details.clone());
     builder.string(":account", event.account.suffix());
@@ -130,6 +130,14 @@ pub(crate) fn entering(cell: &CellId, event: &Event) -> Write {
     builder.require("attribute_not_exists(pk)");
     let what = if event.what.is_empty() { String::new() } else { format!("_{}", event.what) };
     builder.build(book_of(cell), &format!("{EVENT}{:013}_{}{what}", event.at.epoch_ms(), event.kind))
+}
+
+impl Event {
+    /// From when on it is not shown any more.
+    #[must_use]
+    pub fn expires_at(&self) -> Timestamp {
+        self.at.plus_s(EVENTS_ARE_KEPT_SECONDS)
+    }
 }
 
 fn parse(item: &Item) -> Result<(String, Event), StoreError> {
