@@ -79,7 +79,8 @@ def records_of(batch):
             if int(record["dynamodb"]["SequenceNumber"]) > last:
                 return found
             # The same filter as in template.yaml: a batch counts what passed it.
-            if record["dynamodb"]["Keys"]["sk"].get("S") == "cell":
+            keys = {name: key.get("S", "") for name, key in record["dynamodb"]["Keys"].items()}
+            if keys["sk"] == "cell" or keys["pk"].startswith("refused_acc_"):
                 found.append(as_event(record))
         if not answer["Records"]:
             return found

@@ -183,7 +183,7 @@ impl Bundle {
 
     /// Knocks at the gate with exactly these headers.
     pub async fn knock_with(&self, method: &str, path: &str, headers: &[(String, String)]) -> Knock {
-        self.ask(knock::event(method, path, headers)).await
+        self.ask(knock::knock_event(method, path, headers)).await
     }
 
     /// Puts any event before the authorizer.

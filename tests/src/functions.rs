@@ -87,7 +87,7 @@ impl Functions {
 
     /// Knocks at the gate.
     pub async fn knock(&self, caller: &Caller, method: &str, path: &str) -> Knock {
-        self.ask(knock::event(method, path, &caller.headers())).await
+        self.ask(knock::knock_event(method, path, &caller.headers())).await
     }
 
     /// Puts any event before the authorizer.

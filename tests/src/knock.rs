@@ -79,7 +79,8 @@ impl Knock {
 }
 
 /// The REQUEST authorizer's event.
-pub(crate) fn event(method: &str, path: &str, headers: &[(String, String)]) -> Value {
+#[must_use]
+pub fn knock_event(method: &str, path: &str, headers: &[(String, String)]) -> Value {
     let mut lines = serde_json::Map::new();
     for (name, value) in headers {
         if let Value::Array(values) = lines.entry(name.clone()).or_insert_with(|| json!([])) {

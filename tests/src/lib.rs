@@ -20,6 +20,6 @@ pub use call::Answer;
 pub use capacity::{item_bytes, read_units, write_units};
 pub use faregate::Wallet;
 pub use functions::{Functions, Session};
-pub use knock::{Caller, Knock};
+pub use knock::{Caller, Knock, knock_event};
 pub use link::{Fault, Link, read_message};
 pub use web::{ask_over_http, send_over_http};

@@ -134,7 +134,7 @@ impl App {
     }
 
     /// Noted once per process, account and day.
-    async fn note_active(&self, account: &AccountId, at: Timestamp) -> Result<(), EnterError> {
+    pub(crate) async fn note_active(&self, account: &AccountId, at: Timestamp) -> Result<(), EnterError> {
         let day = Period::day_of(at).to_string();
         if !self.seen.contains(account.suffix(), &day) {
             self.store.note_active(account, at).await?;

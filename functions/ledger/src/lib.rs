@@ -67,6 +67,13 @@ impl App {
         for (place, value) in records.iter().enumerate() {
             match Record::parse(value) {
                 Ok(Record::Cell(one)) => told.push((place, *one)),
+                Ok(Record::Refused(days)) => {
+                    if let Err(error) = self.look_for_guesses(days.0.as_ref(), &days.1).await {
+                        tracing::error!(%error, "a day's refused calls are not looked at; their record comes again");
+                        failed = Some(place);
+                        break;
+                    }
+                }
                 Ok(Record::Other) => {}
                 Err(poison) => {
                     if let Err(error) = self.set_aside(value, &poison.to_string()).await {
@@ -90,6 +97,7 @@ impl App {
     pub async fn replay(&self, record: &Value) -> Result<bool, EnterError> {
         match Record::parse(record) {
             Ok(Record::Cell(told)) => self.enter(vec![*told]).await.map(|()| true),
+            Ok(Record::Refused(days)) => self.look_for_guesses(days.0.as_ref(), &days.1).await.map(|()| true),
             Ok(Record::Other) => Ok(true),
             Err(_) => Ok(false),
         }

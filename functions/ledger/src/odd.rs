@@ -9,6 +9,7 @@ use std::{
 use faregate_domain::{
     books::{Chunk, Fact, Oddity, Period, Sequence, is_spike, thresholds_crossed},
     cell::{CellId, Owner},
+    refused::{Reasons, RefusedDay, Whose},
     time::Day,
 };
 use faregate_store::{Event, PeriodNumbers};
@@ -136,6 +137,37 @@ impl App {
         Ok(self.store.insert_event(cell, &event).await?)
     }
 
+    /// Looks at refused calls for somebody who knows a key's id and tries secrets.
+    pub(crate) async fn look_for_guesses(
+        &self,
+        before: Option<&RefusedDay>,
+        after: &RefusedDay,
+    ) -> Result<(), EnterError> {
+        let day = Period::Day(after.sheet.day);
+        let known = match &after.sheet.whose {
+            Whose::Cell(known) => known,
+            Whose::Account(account) => return self.note_active(account, day.start()).await,
+            Whose::Nobody => return Ok(()),
+        };
+        self.note_active(&known.account, day.start()).await?;
+        for (hour, reasons) in &after.hours {
+            let calls = unauthorized(reasons);
+            let were = before.and_then(|before| before.hours.get(hour)).map_or(0, unauthorized);
+            if were >= GUESSES || calls < GUESSES {
+                continue;
+            }
+            let event = Event {
+                kind: Oddity::Unauthorized { calls }.kind().to_owned(),
+                what: String::new(),
+                at: day.start().plus_s(u64::from(*hour) * HOUR_SECONDS),
+                account: known.account.clone(),
+                details: json!({ "calls": calls }).to_string(),
+            };
+            self.store.insert_event(&known.cell, &event).await?;
+        }
+        Ok(())
+    }
+
     /// Enters an event about a write.
     pub(crate) async fn tell(
         &self,
@@ -156,6 +188,10 @@ impl App {
     }
 }
 
+fn unauthorized(reasons: &Reasons) -> u64 {
+    reasons.iter().filter(|(reason, _)| reason.code == "invalid_api_key").map(|(_, calls)| *calls).sum()
+}
+
 fn text_of(oddity: &Oddity) -> &str {
     match oddity {
         Oddity::NewNetwork { network } => network,
@@ -169,6 +205,9 @@ fn name_of(text: &str) -> String {
     text.chars().map(|letter| if letter.is_ascii_alphanumeric() || letter == '.' { letter } else { '-' }).collect()
 }
 
+/// Requests in an hour with a key's id and a wrong secret, from which on its owner is told.
+const GUESSES: u64 = 20;
+const HOUR_SECONDS: u64 = 3_600;
 /// A key that is used from more networks than that is used from everywhere.
 const MAX_KNOWN: usize = 64;
 /// What a process remembers, before it begins anew.

@@ -4,9 +4,10 @@ use std::collections::HashMap;
 
 use faregate_domain::{
     books::{Change, Fact, Unreadable},
+    refused::RefusedDay,
     time::Timestamp,
 };
-use faregate_store::{Item, StoreError, is_cell, parse_change};
+use faregate_store::{Item, StoreError, is_cell, is_refused, parse_change, parse_refused};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -26,6 +27,8 @@ pub(crate) struct Told {
 pub(crate) enum Record {
     /// A cell.
     Cell(Box<Told>),
+    /// Refused calls of a day, as they were and as they are.
+    Refused(Box<(Option<RefusedDay>, RefusedDay)>),
     /// Nothing that the books keep.
     Other,
 }
@@ -37,7 +40,13 @@ impl Record {
     /// [`Poison`] where it is about a cell and cannot be understood.
     pub(crate) fn parse(value: &Value) -> Result<Self, Poison> {
         let StreamRecord { dynamodb: written } = StreamRecord::deserialize(value)?;
-        if !is_cell(&written.keys.into()) {
+        let keys = Item::from(written.keys);
+        if is_refused(&keys) {
+            let Some(after) = written.new_image else { return Ok(Self::Other) };
+            let before = written.old_image.map(|item| parse_refused(&item.into())).transpose()?;
+            return Ok(Self::Refused(Box::new((before, parse_refused(&after.into())?))));
+        }
+        if !is_cell(&keys) {
             return Ok(Self::Other);
         }
         // Cells are never deleted; one that is gone was removed by hand.

@@ -73,7 +73,9 @@ pub(crate) fn sequence_number(record: &Value) -> Option<&str> {
 /// Whether the deployed ledger would be told of a record: the filter of its event source mapping.
 #[must_use]
 pub fn is_for_the_ledger(record: &Value) -> bool {
-    record.pointer("/dynamodb/Keys/sk/S").and_then(Value::as_str) == Some("cell")
+    let key =
+        |name: &str| record.pointer(&format!("/dynamodb/Keys/{name}/S")).and_then(Value::as_str).unwrap_or_default();
+    key("sk") == "cell" || key("pk").starts_with("refused_acc_")
 }
 
 /// Why a stream cannot be read.

@@ -50,4 +50,4 @@ pub use passage::PassageOutcome;
 pub use payment::{PaymentChange, Unmatched, WalletChange};
 pub use plan::PlanChange;
 pub use project::{Followed, NewProject, Project, ProjectAmendment, ProjectInsertion, RateChange, SettingsChange};
-pub use refused::EntryOutcome;
+pub use refused::{EntryOutcome, is_refused, parse_refused};

@@ -158,6 +158,22 @@ fn sweep(sheet: &Sheet, writers: &[String], horizon: u64) -> Write {
     builder.build(partition(sheet.whose.account()), &sort(sheet))
 }
 
+/// Whether a record of the stream is about a known account's refused calls.
+#[must_use]
+pub fn is_refused(keys: &Item) -> bool {
+    let partition = keys.get("pk").and_then(|partition| partition.as_s().ok());
+    let account = partition.and_then(|partition| partition.strip_prefix(PREFIX));
+    account.is_some_and(|account| account.starts_with(AccountId::PREFIX))
+}
+
+/// Reads a sheet's item.
+///
+/// # Errors
+/// [`StoreError::Malformed`] names what cannot be read.
+pub fn parse_refused(item: &Item) -> Result<RefusedDay, StoreError> {
+    parse_day(item)
+}
+
 fn parse_day(item: &Item) -> Result<RefusedDay, StoreError> {
     let malformed = |attribute: &str| StoreError::malformed("refused", attribute);
     let mut day = RefusedDay {
