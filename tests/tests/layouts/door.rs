@@ -98,6 +98,26 @@ impl Door {
         answer["Items"].as_array().unwrap().clone()
     }
 
+    /// Waits until the books have come as far as the cells.
+    pub(crate) async fn wait_for_books(&self) {
+        for _ in 0..300 {
+            let items = self.items().await;
+            let numbers = |sort: &str, names: [&str; 3]| {
+                let of = |item: &Value| names.map(|name| item[name]["N"].as_str().unwrap_or("0").to_owned());
+                let these = items.iter().filter(|item| item["sk"]["S"] == json!(sort));
+                let partition = |item: &Value| item["pk"]["S"].as_str().unwrap().trim_start_matches("book_").to_owned();
+                these.map(|item| (partition(item), of(item))).collect::<std::collections::BTreeMap<_, _>>()
+            };
+            let (cells, mut books) = (numbers("cell", ["n", "sn", "gs"]), numbers("position", ["n", "s", "g"]));
+            let nothing = ["0", "0", "0"].map(str::to_owned);
+            if cells.iter().all(|(cell, wanted)| *wanted == books.remove(cell).unwrap_or_else(|| nothing.clone())) {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+        panic!("the books never came as far as the cells");
+    }
+
     /// Puts items into the table, over those that are there.
     pub(crate) async fn fill(&self, items: &[Value]) {
         for item in items {

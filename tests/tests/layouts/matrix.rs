@@ -39,6 +39,9 @@ async fn question(asker: &mut Asker<'_>, before: Option<&[Recorded]>) -> Vec<Rec
 async fn record(door: Door, written_by: &str, is_whole: bool) -> Fixture {
     let mut asker = Asker { door: &door, names: BTreeMap::new() };
     story::tell(&mut asker, is_whole).await;
+    if is_whole {
+        door.wait_for_books().await;
+    }
     let (items, now, names) = (door.items().await, door.now(), asker.names.clone());
     let mut answers = question(&mut asker, None).await;
     // What another version does not serve says nothing of its table, and was not done.
@@ -138,13 +141,23 @@ const START_EPOCH_S: u64 = 1_792_540_800;
 pub(crate) const LAYOUT: u64 = faregate_store::Store::LAYOUT_VERSION;
 
 /// Every kind of item there is, as in ARCHITECTURE.md's table.
-const KINDS: [&str; 18] = [
+const KINDS: [&str; 29] = [
     "acc_ · account",
     "acc_ · ent_",
     "acc_ · key_",
     "acc_ · prj_",
     "acc_ · wallet",
     "adr_ · account",
+    "book_ · acc_",
+    "book_ · chg_",
+    "book_ · day_",
+    "book_ · evt_",
+    "book_ · gnt_",
+    "book_ · hour_",
+    "book_ · known",
+    "book_ · position",
+    "book_ · ret_",
+    "book_ · row_",
     "chg_ · lease",
     "chg_ · settlement",
     "idm_ · answer",
@@ -156,5 +169,6 @@ const KINDS: [&str; 18] = [
     "non_ · nonce",
     "prj_ · wallet",
     "ref_ · reference",
+    "refused_ · day_",
     "ssn_ · cell",
 ];

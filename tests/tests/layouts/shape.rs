@@ -14,7 +14,31 @@ pub(crate) fn kind(item: &Value) -> String {
 pub(crate) fn shape(item: &Value, url: &str) -> String {
     let host = url.strip_prefix("http://").unwrap();
     let attributes = item.as_object().unwrap().iter();
-    sorted(attributes.map(|(name, value)| format!("{}={}", blotted(name), of_value(value, host))))
+    // How often something was written depends on the batches that the stream came in.
+    let attributes = attributes.map(|(name, value)| match name.as_str() {
+        "ve" => "ve".to_owned(),
+        _ => format!("{}={}", blotted(name), of_value(value, host)),
+    });
+    let text = sorted(attributes);
+    // The ledger goes by the stream's clock, which no test moves.
+    let is_of_books = item["pk"]["S"].as_str().is_some_and(|partition| partition.starts_with("book_"));
+    if is_of_books { without_times(&text) } else { text }
+}
+
+/// A text without the numbers that are as long as an instant's.
+fn without_times(text: &str) -> String {
+    let (mut out, mut digits) = (String::new(), String::new());
+    for letter in text.chars().chain(['\0']) {
+        if letter.is_ascii_digit() {
+            digits.push(letter);
+            continue;
+        }
+        out.push_str(if digits.len() >= LONG_NUMBER { "#" } else { &digits });
+        digits.clear();
+        out.push(letter);
+    }
+    out.pop();
+    out
 }
 
 fn of_value(value: &Value, host: &str) -> String {
@@ -71,6 +95,8 @@ fn names_a_window(word: &str) -> bool {
     is_number(digits) && digits.len() >= 5 && (letters == 1 || (word.starts_with('e') && letters <= 6))
 }
 
+/// An instant in seconds.
+const LONG_NUMBER: usize = 10;
 /// Whatever is drawn at random is at least as long.
 const LONG_WORD: usize = 8;
 

@@ -24,6 +24,8 @@ enum Step {
     Wait(u64),
     /// A request is made; members of its answer get names.
     Ask(Ask, &'static [(&'static str, &'static str)]),
+    /// A request is made, and refused.
+    Refused(Ask),
     /// The same request is made several times.
     Repeat(usize, Ask),
 }
@@ -40,6 +42,7 @@ pub(crate) async fn tell(asker: &mut Asker<'_>, is_whole: bool) {
             Step::Nonce(who, name) => asker.ask_for_nonce(who, name).await,
             Step::Wait(seconds) => assert!(asker.door.wait_s(*seconds)),
             Step::Ask(ask, kept) => take(asker, ask, kept, is_whole).await,
+            Step::Refused(ask) => refuse(asker, ask, is_whole).await,
             Step::Repeat(times, ask) => {
                 for _ in 0..*times {
                     take(asker, ask, &[], is_whole).await;
@@ -64,6 +67,13 @@ async fn take(asker: &mut Asker<'_>, ask: &Ask, kept: &[(&str, &str)], is_whole:
             Some(value) => asker.keep(name, value.as_str().unwrap()),
             None => assert!(!is_whole, "{}: no {pointer} in {}", ask.words(), answer.text),
         }
+    }
+}
+
+async fn refuse(asker: &mut Asker<'_>, ask: &Ask, is_whole: bool) {
+    if ask.is_told(&asker.names) {
+        let answer = asker.send(ask).await;
+        assert!(!is_whole || answer.status >= 400, "{}: {}", ask.words(), answer.status);
     }
 }
 
@@ -183,6 +193,8 @@ const STORY: &[Step] = &[
     make(r#"{"name":"other of poor","project_id":"{poor_id}"}"#, &[("poor_other", "/data/key")]),
     plainly("poor_first", "POST /demo/paid", "{}"),
     Step::Repeat(10, ask("poor_other", "POST /demo/paid", "{}")),
+    // Refused calls, which are counted.
+    Step::Refused(ask("frozen", "GET /demo/free", "")),
     // Requests under an idempotency key.
     Step::Ask(
         ask("owner", "POST /v1/api-keys", r#"{"name":"once"}"#).with("idempotency-key: make-once"),
