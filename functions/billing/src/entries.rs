@@ -13,6 +13,9 @@ use crate::{App, BILLING_READ, view::EntryView};
 impl App {
     pub(crate) async fn entries(&self, request: &Request) -> Result<Response<Body>, Refusal> {
         let caller = self.authenticate(request, BILLING_READ).await?;
+        if let Some(key) = page::parameter(request, "key_id")? {
+            return self.grants(request, &caller, &key).await;
+        }
         let limit = page::limit(request)?;
         let after = page::cursor(request, |suffix| EntryId::from_suffix(suffix).ok())?;
         let (entries, next) = self.page_of_entries(&caller, after, limit).await?;

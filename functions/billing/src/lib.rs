@@ -9,6 +9,7 @@ mod credit;
 mod entries;
 mod find;
 mod follow;
+mod grants;
 mod me;
 mod spending;
 mod view;

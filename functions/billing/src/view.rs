@@ -1,12 +1,15 @@
 //! Projects and entries as their owner sees them.
 
 use faregate_domain::{
+    books::Sequence,
     ledger::{Entry, Reference},
     limit::Rate,
+    money::MicroUsd,
     window::WindowLength,
 };
 use faregate_edge::input::Usd;
 use faregate_gate::project::ProjectState;
+use faregate_store::{KeyDescription, Movement};
 use serde::Serialize;
 
 /// One project in an answer.
@@ -68,6 +71,34 @@ pub(crate) struct EntryView<'e> {
     project_id: Option<String>,
     reference: Option<&'e str>,
     created_at: String,
+}
+
+/// A grant of the project's money to a key, or what went back, as an entry.
+#[derive(Serialize)]
+pub(crate) struct GrantView {
+    id: String,
+    kind: &'static str,
+    amount_usd: Usd,
+    project_id: Option<String>,
+    key_id: String,
+    reference: Option<&'static str>,
+    created_at: String,
+}
+
+impl GrantView {
+    pub(crate) fn of(key: &KeyDescription, movement: &Movement) -> Self {
+        let is_back = movement.sequence == Sequence::Returns || movement.micro_usd < 0;
+        let prefix = if movement.sequence == Sequence::Returns { "ret" } else { "gnt" };
+        Self {
+            id: format!("{prefix}_{}{:019}", key.id.suffix(), movement.seq),
+            kind: if is_back { "grant_returned" } else { "grant" },
+            amount_usd: Usd(MicroUsd::new(movement.micro_usd.unsigned_abs()).unwrap_or(MicroUsd::MAX)),
+            project_id: Some(key.project.to_string()),
+            key_id: key.id.to_string(),
+            reference: None,
+            created_at: movement.at.to_string(),
+        }
+    }
 }
 
 impl<'e> From<&'e Entry> for EntryView<'e> {

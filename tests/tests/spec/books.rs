@@ -387,3 +387,38 @@ async fn the_owner_hears_of_somebody_who_tries_secrets() {
     books.catch_up().await;
     assert_eq!(kinds_of_events(&bundle, &id).await, ["unauthorized"]);
 }
+
+#[tokio::test]
+async fn what_a_key_received_of_its_project_is_listed() {
+    let (bundle, service, session, id, key) = bundle_with_key().await;
+    let mut books = Books::of(&bundle);
+    live(&bundle, &service, &key).await;
+    bundle.delete(&format!("/v1/api-keys/{id}"), &session.caller()).await;
+    books.catch_up().await;
+    let path = format!("/v1/billing/entries?key_id={id}");
+    let whole = bundle.get(&path, &session.caller()).await;
+    assert_eq!(whole.status, 200, "{}", whole.text);
+    let entries = whole.body["data"].as_array().unwrap();
+    assert!(entries.len() > 1);
+    let sum: f64 = entries
+        .iter()
+        .map(|entry| entry["amount_usd"].as_f64().unwrap() * if entry["kind"] == "grant" { 1.0 } else { -1.0 })
+        .sum();
+    let held = bundle.cell(&key).await.purse.granted;
+    assert_eq!(format!("{sum:.6}").trim_end_matches('0'), held.to_string());
+    // Page by page it is the same.
+    let (mut told, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let page = bundle.get(&format!("{path}&limit=1{cursor}"), &session.caller()).await;
+        told.extend(page.body["data"].as_array().unwrap().clone());
+        let Some(next) = page.body["next_cursor"].as_str() else { break };
+        cursor = format!("&cursor={next}");
+    }
+    assert_eq!(&told, entries);
+    // Nobody else's, nor one that never was.
+    let stranger = bundle.login(&bundle.wallet("stranger")).await;
+    let foreign = bundle.get(&path, &stranger.caller()).await;
+    let unknown = bundle.get("/v1/billing/entries?key_id=key_0000000000000000", &stranger.caller()).await;
+    assert_eq!((foreign.status, unknown.status), (404, 404));
+    assert_eq!(foreign.text, unknown.text);
+}

@@ -38,6 +38,22 @@ impl Store {
         self.update(&moving(cell, owner, movement)).await.map(|_| ())
     }
 
+    /// At most `limit` grants or returns of a cell, the newest first, beginning before number `before`.
+    ///
+    /// # Errors
+    /// [`StoreError`] when DynamoDB gave no answer.
+    pub async fn find_newest_movements(
+        &self,
+        cell: &CellId,
+        sequence: Sequence,
+        before: Option<u64>,
+        limit: u16,
+    ) -> Result<Vec<Movement>, StoreError> {
+        let before = before.map(|before| sort_key(sequence, before));
+        let items = self.find_range(book_of(cell), prefix(sequence), before, limit, Order::Descending).await?;
+        items.iter().map(|item| parse(item, sequence)).collect()
+    }
+
     /// At most `limit` grants or returns of a cell, in their order, beginning after number `after`.
     ///
     /// # Errors
