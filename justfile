@@ -102,7 +102,7 @@ schemathesis:
 template:
     .ci/run template
 
-# All functions built once for arm64 and deployed: `just deploy TableName=… SecretsPrefix=… PublicOrigin=… BackendUrl=…`.
+# All functions built once for arm64 and deployed: `just deploy TableName=… StreamArn=… SecretsPrefix=… PublicOrigin=… BackendUrl=…`.
 deploy *parameters:
     infra/deploy.sh {{ parameters }}
 
