@@ -1,13 +1,13 @@
 //! Enters what is told of one cell: rows first, then the numbers, then how far the books are. Any of it may be done again.
 
 use faregate_domain::{
-    books::{Chunk, Fact, Hole, Part, Period, Sequence, SettledCharge},
+    books::{Chunk, Fact, Part, Period, Sequence, SettledCharge},
     cell::CellId,
     id::AccountId,
     row::Row,
     time::{Day, Timestamp},
 };
-use faregate_store::{Awaited, Booking, Movement, PeriodNumbers, Positioned, RequestRow, RowSettlement, StoreError};
+use faregate_store::{Awaited, Booked, Booking, Movement, Positioned, RequestRow, RowSettlement, StoreError};
 use futures_util::future::try_join_all;
 
 use crate::{
@@ -44,15 +44,15 @@ impl App {
                 return Ok(());
             }
             if !plan.holes.is_empty() {
-                // Written down before anything beyond it, so that no crash can make a gap look like the past.
+                // Raised and written down before anything beyond it, so that no crash can make a gap look like the past.
+                self.raise(&cell, &told, &plan).await?;
                 if !store.save_position(&cell, &plan.noted, version).await? {
                     continue;
                 }
                 version += 1;
-                self.raise(&cell, &told, &plan.holes).await?;
             }
             let additions = self.enter_facts(&cell, &told, &plan).await?;
-            self.count(&cell, &told, &additions).await?;
+            self.count(&cell, &told, &plan, &additions).await?;
             self.look_for_oddities(&cell, &told, &plan).await?;
             if store.save_position(&cell, &plan.after, version).await? && !plan.has_more {
                 return Ok(());
@@ -101,19 +101,9 @@ impl App {
         let owner = &told.change.after.owner;
         let route = self.route_of(&row.class);
         let mut part = admitted(seq, row.at, &route, row.cost);
-        let mut settled = None;
-        if is_leased {
-            let (charge, route) = (row.charge.clone(), route.clone());
-            let awaited = Awaited { charge, at: row.at, reserved: row.cost, route };
-            settled = store.await_settlement(cell, &awaited).await?;
-        }
-        if let Some(RowSettlement { settlement, at, .. }) = &settled {
-            let (charge, settlement) = (row.charge.clone(), settlement.clone());
-            let charge = SettledCharge { charge, at: *at, reserved: row.cost, settlement };
-            part.adds.extend(correction(&route, row.cost, &charge));
-        }
+        let expires_at = self.expiry(&owner.environment, row.at);
         self.note_active(&owner.account, row.at).await?;
-        let row = RequestRow {
+        let entered = RequestRow {
             cell: cell.clone(),
             charge: row.charge.clone(),
             seq,
@@ -121,15 +111,24 @@ impl App {
             account: owner.account.clone(),
             project: owner.project.clone(),
             environment: owner.environment.clone(),
-            route,
+            route: route.clone(),
             network: row.known_network().map(ToOwned::to_owned),
             agent: row.known_agent().map(ToOwned::to_owned),
             amount: row.cost,
             is_leased,
-            settled,
-            expires_at: self.expiry(&owner.environment, row.at),
+            settled: None,
+            expires_at,
         };
-        store.insert_row(&row).await?;
+        // First the row: whoever finds the charge below amends it.
+        store.insert_row(&entered).await?;
+        if is_leased {
+            let awaited = Awaited { charge: row.charge.clone(), at: row.at, reserved: row.cost, route: route.clone() };
+            if let Some(RowSettlement { settlement, at, seq }) = store.await_settlement(cell, &awaited).await? {
+                let charge = SettledCharge { charge: row.charge.clone(), at, reserved: row.cost, settlement };
+                store.amend_row(cell, row.at, &charge, seq).await?;
+                part.adds.extend(correction(&route, row.cost, &charge));
+            }
+        }
         Ok(part)
     }
 
@@ -159,36 +158,56 @@ impl App {
         Ok(Some(settled(seq, awaited.at, &awaited.route, awaited.reserved, charge)))
     }
 
-    async fn count(&self, cell: &CellId, told: &[Told], additions: &Additions) -> Result<(), EnterError> {
+    async fn count(&self, cell: &CellId, told: &[Told], plan: &Plan, additions: &Additions) -> Result<(), EnterError> {
         let Some(owner) = told.last().map(|one| &one.change.after.owner) else { return Ok(()) };
-        let store = &self.store;
         for period_of in [Period::hour_of, Period::day_of] {
             for chunk in Chunk::of(&additions.parts, period_of) {
-                let mut left = Some(chunk);
-                while let Some(chunk) = left {
-                    let (numbers, is_counted) = match store.book(cell, owner, &chunk).await? {
-                        Booking::Counted(numbers) => (numbers, true),
-                        Booking::Outdated(numbers) => (numbers, false),
-                    };
-                    if let Period::Hour(_) = chunk.period {
-                        self.look_for_spike(cell, owner, &numbers, &chunk).await?;
-                    }
-                    left = if is_counted { None } else { chunk.beyond(|sequence| counted(&numbers, sequence)) };
-                }
+                let rows_kept_until = self.expiry(&owner.environment, chunk.period.start());
+                self.count_chunk(&Booked { cell, owner, rows_kept_until }, plan, chunk).await?;
             }
             for part in &additions.late {
                 for chunk in Chunk::of(std::slice::from_ref(part), period_of) {
-                    store.book_late(cell, owner, &chunk).await?;
+                    let rows_kept_until = self.expiry(&owner.environment, chunk.period.start());
+                    self.store.book_late(&Booked { cell, owner, rows_kept_until }, &chunk).await?;
                 }
             }
         }
         Ok(())
     }
 
+    async fn count_chunk(&self, booked: &Booked<'_>, plan: &Plan, chunk: Chunk) -> Result<(), EnterError> {
+        let place = format!("{} {}", booked.cell.partition(), chunk.period);
+        let mut left = Some(chunk);
+        while let Some(mut chunk) = left {
+            if self.seen.contains(&place, MANY_WORDS) {
+                chunk = chunk.without_words();
+            }
+            // Once a period has counted beyond a gap, what it leaves out stands in it.
+            let open = plan.noted.holes().filter(|hole| !self.seen.contains(&place, &hole.to_string()));
+            let missing: Vec<Sequence> = open.map(|hole| hole.sequence).collect();
+            let (numbers, is_counted) = match self.store.book(booked, &chunk, &missing).await? {
+                Booking::Counted(numbers) => (numbers, true),
+                Booking::Outdated(numbers) => (numbers, false),
+            };
+            let passed = plan.noted.holes().filter(|hole| numbers.counted(hole.sequence) > hole.last);
+            self.seen.add(&place, passed.map(ToString::to_string));
+            if numbers.slots.len() >= MAX_SLOTS {
+                self.seen.add(&place, [MANY_WORDS.to_owned()]);
+            }
+            if let Period::Hour(_) = chunk.period {
+                self.look_for_spike(booked.cell, booked.owner, &numbers, &chunk).await?;
+            }
+            left = if is_counted { None } else { chunk.beyond(|sequence| numbers.counted(sequence)) };
+        }
+        Ok(())
+    }
+
     /// Something is missing from the books, and everybody who watches them is to know.
-    async fn raise(&self, cell: &CellId, told: &[Told], holes: &[Hole]) -> Result<(), EnterError> {
-        let Some(one) = told.first() else { return Ok(()) };
-        for hole in holes {
+    async fn raise(&self, cell: &CellId, told: &[Told], plan: &Plan) -> Result<(), EnterError> {
+        // The record that shows the gap, in whatever batch it comes.
+        let shown = plan.fresh.first().and_then(|(place, _, _)| told.get(*place));
+        let Some(one) = shown else { return Ok(()) };
+        for hole in &plan.holes {
             tracing::error!(cell = cell.partition(), %hole, "a gap in the books");
             let details = serde_json::json!({"missing": hole.to_string()});
             self.tell(cell, one, "gap", &hole.to_string().replace(':', "-"), &details).await?;
@@ -208,13 +227,6 @@ impl App {
     }
 }
 
-fn counted(numbers: &PeriodNumbers, sequence: Sequence) -> u64 {
-    match sequence {
-        Sequence::Settlements => numbers.settlements,
-        _ => numbers.requests,
-    }
-}
-
 /// Why a cell's books are not written.
 #[derive(Debug, thiserror::Error)]
 pub enum EnterError {
@@ -227,5 +239,8 @@ pub enum EnterError {
 }
 
 const MAX_ROUNDS: u32 = 64;
+/// Routes and words for failures that a period tells apart; further failures stand there without their word. A row keeps it.
+const MAX_SLOTS: usize = 200;
+const MANY_WORDS: &str = "many words";
 /// Rows of one cell that are written side by side.
 const ROWS_AT_ONCE: usize = 8;

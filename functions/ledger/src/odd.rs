@@ -80,16 +80,17 @@ impl App {
             let before = store.find_callers(cell).await?;
             let mut after = before.clone();
             for (one, oddity) in &unknown {
-                let (known, before) = match oddity {
-                    Oddity::NewNetwork { .. } => (&mut after.networks, &before.networks),
-                    _ => (&mut after.agents, &before.agents),
+                let known = match oddity {
+                    Oddity::NewNetwork { .. } => &mut after.networks,
+                    _ => &mut after.agents,
                 };
                 let text = text_of(oddity);
+                // The first one that ever came is nothing odd.
+                let is_first = known.is_empty();
                 if known.len() >= MAX_KNOWN || !known.insert(text.to_owned()) {
                     continue;
                 }
-                // The first one that ever came is nothing odd.
-                if !before.is_empty() {
+                if !is_first {
                     let details = json!({ "value": text });
                     self.tell(cell, one, oddity.kind(), &name_of(text), &details).await?;
                 }

@@ -7,7 +7,7 @@ use faregate_domain::{
     id::AccountId,
     time::Timestamp,
 };
-use faregate_edge::{page, problem::Problem};
+use faregate_edge::{now::Clock, page, problem::Problem};
 use faregate_gate::management::{Data, Refusal, answer};
 use lambda_http::{Body, Request, Response};
 use serde::Serialize;
@@ -66,6 +66,8 @@ struct Adding {
     series: Series,
     /// How often the table may still be asked.
     queries: usize,
+    clock: Clock,
+    until: Timestamp,
 }
 
 impl Adding {
@@ -78,7 +80,8 @@ impl Adding {
 
     fn ask(&mut self) -> Result<(), Problem> {
         let rule = "covers more than can be added up at once: ask for less time, or of one account or key";
-        self.queries = self.queries.checked_sub(1).ok_or_else(|| Problem::invalid_field("from", rule))?;
+        let left = self.queries.checked_sub(1).filter(|_| self.clock.now() < self.until);
+        self.queries = left.ok_or_else(|| Problem::invalid_field("from", rule))?;
         Ok(())
     }
 }
@@ -96,7 +99,10 @@ impl App {
         let span = span(request, days, self.services().clock.now())?;
         let mut wanted = Wanted::of(request, &self.services().config.policy)?;
         let view = self.view(&caller, &mut wanted).await?;
-        let mut adding = Adding { wanted, bucket, grouping, series: Series::new(bucket, span), queries: MAX_QUERIES };
+        let clock = self.services().clock.clone();
+        let until = clock.now().plus_s(PATIENCE_SECONDS);
+        let series = Series::new(bucket, span);
+        let mut adding = Adding { wanted, bucket, grouping, series, queries: MAX_QUERIES, clock, until };
         match view {
             View::Nothing => {}
             View::One { account, .. } => self.add_account(&mut adding, &account).await?,
@@ -243,6 +249,8 @@ const HOURLY_DAYS: (u64, u64) = (1, 31);
 const DAILY_DAYS: (u64, u64) = (30, Span::MAX_DAYS);
 /// Groups with a line of their own.
 const MAX_GROUPS: usize = 20;
+/// Well within the time that the function is given, so that its caller is told what to do.
+const PATIENCE_SECONDS: u64 = 15;
 /// 1 MB each.
 const MAX_QUERIES: usize = 1_000;
 const ACCOUNTS_AT_ONCE: u16 = 1_000;

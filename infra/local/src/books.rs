@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use faregate_domain::{id::AccountId, policy::Policy};
+use faregate_domain::id::AccountId;
 use faregate_edge::{config, now::Clock};
 use faregate_gate::{
     Services,
@@ -29,9 +29,8 @@ pub(crate) struct Findings {
 /// # Errors
 /// [`BooksError`] when there is no result.
 pub(crate) async fn audit(options: &Options, whose: &BooksOptions) -> Result<Findings, BooksError> {
-    let policy = config::policy(options.policy.clone(), None).map_err(StartError::Config)?;
     let opened = Opened::find(options, whose).await?;
-    let report = audit_table(&opened.store, policy, whose).await;
+    let report = audit_table(&opened.store, whose).await;
     opened.close().await;
     let report = report?;
     let summary = format!(
@@ -45,8 +44,8 @@ pub(crate) async fn audit(options: &Options, whose: &BooksOptions) -> Result<Fin
     Ok(Findings { summary, faults: report.differences.iter().map(ToString::to_string).collect() })
 }
 
-async fn audit_table(store: &Store, policy: Policy, whose: &BooksOptions) -> Result<Report, BooksError> {
-    let auditor = Auditor::new(store.clone(), Clock::system().now(), policy);
+async fn audit_table(store: &Store, whose: &BooksOptions) -> Result<Report, BooksError> {
+    let auditor = Auditor::new(store.clone(), Clock::system().now());
     let mut report = Report::default();
     if let Some(text) = &whose.account {
         let account = AccountId::parse(text).map_err(|_| BooksError::NoAccount(text.clone()))?;
@@ -69,6 +68,9 @@ async fn audit_table(store: &Store, policy: Policy, whose: &BooksOptions) -> Res
 /// # Errors
 /// [`BooksError`] when there is no result; what was entered stays.
 pub(crate) async fn replay(options: &Options, whose: &BooksOptions) -> Result<Findings, BooksError> {
+    if whose.table.is_some() && options.policy.is_none() {
+        return Err(BooksError::NoPolicy);
+    }
     let opened = Opened::find(options, whose).await?;
     let found = replay_table(&opened, options).await;
     opened.close().await;
@@ -144,6 +146,9 @@ pub(crate) enum BooksError {
     /// A record that was set aside is no JSON.
     #[error("a record that was set aside is no json: {0}")]
     Json(#[from] serde_json::Error),
+    /// Rows name routes and end with their environment's retention: both are the policy's.
+    #[error("say which policy the table is under: faregate --policy FILE replay --table NAME")]
+    NoPolicy,
     /// No account id.
     #[error("{0} is no account's id")]
     NoAccount(String),

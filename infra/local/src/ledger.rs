@@ -49,15 +49,18 @@ impl Feed {
 }
 
 async fn feed(mut parts: Parts, mut stopped: watch::Receiver<bool>) {
+    let mut idle = IDLE;
     loop {
         let is_stopping = *stopped.borrow();
         match parts.turn().await {
             Ok(0) if is_stopping => return,
             Ok(0) => {
                 // Whoever is gone wants no more either.
-                let _ = tokio::time::timeout(IDLE, stopped.changed()).await;
+                let _ = tokio::time::timeout(idle, stopped.changed()).await;
+                // Each look costs the engine more, the longer its stream is.
+                idle = (idle * 2).min(LONGEST_IDLE);
             }
-            Ok(_) => {}
+            Ok(_) => idle = IDLE,
             Err(error) => {
                 tracing::error!(%error, "the stream cannot be read");
                 if is_stopping {
@@ -74,7 +77,10 @@ impl Parts {
     async fn turn(&mut self) -> Result<usize, StreamError> {
         let records = self.stream.peek(BATCH)?;
         let wanted: Vec<&Value> = records.iter().filter(|record| is_for_the_ledger(record)).collect();
-        self.enter(&wanted).await;
+        if !self.enter(&wanted).await {
+            // Neither entered nor set aside: the same records again.
+            return Ok(0);
+        }
         if let Some(last) = records.last() {
             self.stream.pass(last);
             self.remember();
@@ -82,8 +88,8 @@ impl Parts {
         Ok(records.len())
     }
 
-    /// Has records entered, in whatever pieces they are taken.
-    async fn enter(&self, records: &[&Value]) {
+    /// Has records entered, in whatever pieces they are taken; false where one was neither entered nor set aside.
+    async fn enter(&self, records: &[&Value]) -> bool {
         let mut waiting = vec![records];
         while let Some(batch) = waiting.pop() {
             let mut left = batch;
@@ -96,7 +102,11 @@ impl Parts {
             }
             match left {
                 [] => {}
-                [record] => self.set_aside(record).await,
+                [record] => {
+                    if !self.set_aside(record).await {
+                        return false;
+                    }
+                }
                 _ => {
                     let (first, second) = left.split_at(left.len() / 2);
                     waiting.push(second);
@@ -104,6 +114,7 @@ impl Parts {
                 }
             }
         }
+        true
     }
 
     /// Calls the ledger; the records that it asks for again.
@@ -122,15 +133,14 @@ impl Parts {
         records.get(place.unwrap_or(0)..).unwrap_or_default()
     }
 
-    async fn set_aside(&self, record: &Value) {
+    async fn set_aside(&self, record: &Value) -> bool {
         let number = sequence_number(record).unwrap_or("none");
         tracing::error!(sequence_number = number, "the ledger does not take a record; it is set aside");
         let (number, why) = (number.to_owned(), "the ledger failed with it".to_owned());
         let at = self.gateway.clock.now();
         let aside = SetAside { sequence_number: number, why, record: record.to_string(), at };
-        if let Err(error) = self.store.set_aside(&aside).await {
-            tracing::error!(%error, "a record is lost to the books; the gap shows");
-        }
+        let kept = self.store.set_aside(&aside).await;
+        kept.inspect_err(|error| tracing::error!(%error, "a record is not set aside")).is_ok()
     }
 
     fn remember(&self) {
@@ -145,6 +155,7 @@ impl Parts {
 const BATCH: usize = 500;
 const ATTEMPTS: u32 = 4;
 const PAUSE: Duration = Duration::from_millis(100);
-/// How long an empty stream is left alone.
-const IDLE: Duration = Duration::from_millis(100);
+/// How long an empty stream is left alone, at first and at last.
+const IDLE: Duration = Duration::from_millis(50);
+const LONGEST_IDLE: Duration = Duration::from_millis(800);
 const GRACE: Duration = Duration::from_secs(10);

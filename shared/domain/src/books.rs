@@ -14,7 +14,7 @@ mod series;
 mod settled;
 mod span;
 
-pub use audit::{AuditedRow, CellBooks, Difference, compare_account, compare_project};
+pub use audit::{AuditedDay, AuditedRow, CellBooks, Difference, compare_account, compare_project};
 pub use change::{Change, Fact, Image, Unreadable};
 pub use chunk::{Chunk, Numbers, Part, Period, Slot};
 pub use odd::{Oddity, is_spike, thresholds_crossed};

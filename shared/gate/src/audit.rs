@@ -6,14 +6,15 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use faregate_domain::{
-    books::{AuditedRow, CellBooks, Difference, Period, Position, Sequence, compare_account, compare_project},
+    books::{
+        AuditedDay, AuditedRow, CellBooks, Difference, Period, Position, Sequence, compare_account, compare_project,
+    },
     cell::{Cell, CellId},
     charge::ChargeId,
     funding::Wallet,
     id::{AccountId, ProjectId},
     ledger::{AccountWallet, Entry},
-    policy::Policy,
-    time::{Day, Timestamp},
+    time::Timestamp,
 };
 use faregate_store::{PeriodNumbers, RequestRow, Store, StoreError};
 
@@ -37,14 +38,13 @@ pub struct Report {
 pub struct Auditor {
     store: Store,
     now: Timestamp,
-    policy: Policy,
 }
 
 impl Auditor {
-    /// An audit at `now` of a table whose rows are kept as long as `policy` says.
+    /// An audit at `now`.
     #[must_use]
-    pub fn new(store: Store, now: Timestamp, policy: Policy) -> Self {
-        Self { store, now, policy }
+    pub fn new(store: Store, now: Timestamp) -> Self {
+        Self { store, now }
     }
 
     /// Audits one account.
@@ -129,23 +129,22 @@ impl Auditor {
         days: &[PeriodNumbers],
         position: &Position,
     ) -> Result<CellBooks, AuditError> {
-        let kept_from = self.kept_from(&cell.owner.environment);
         let mut books = CellBooks {
             grants: self.movements(id, Sequence::Grants).await?,
             returns: self.movements(id, Sequence::Returns).await?,
             holes: position.holes().map(ToString::to_string).collect(),
             ..CellBooks::default()
         };
-        for day in days {
-            if day.period.start() < kept_from {
-                books.older = books.older.plus(day.total());
-            }
-        }
+        // Days of which rows may be gone count by their sums; of the others the sums are held against the rows.
+        let (kept, older): (Vec<_>, Vec<_>) = days.iter().partition(|day| day.rows_kept_until > self.now);
+        books.older = older.iter().fold(books.older, |sum, day| sum.plus(day.total()));
+        books.days = kept.into_iter().map(audited_day).collect();
+        let is_kept = |row: &&RequestRow| !older.iter().any(|day| day.period == Period::day_of(row.at));
         let mut after: Option<RequestRow> = None;
         loop {
             let rows = self.store.find_rows(id, after.as_ref(), ROWS).await?;
             let Some(last) = rows.last().cloned() else { break };
-            books.rows.extend(rows.iter().filter(|row| row.at >= kept_from).map(audited));
+            books.rows.extend(rows.iter().filter(is_kept).map(audited));
             after = Some(last);
         }
         self.add_retired(id, cell, &mut books).await?;
@@ -185,8 +184,13 @@ impl Auditor {
         books: &mut BTreeMap<CellId, CellBooks>,
     ) -> Result<Vec<Difference>, AuditError> {
         let (wallet, wallets) = self.wallets_at_once(id).await?;
-        let entries = self.first_entries(id, wallet.entries).await?;
+        let (entries, written) = self.first_entries(id, wallet.entries).await?;
         let mut differences = compare_account(&id.to_string(), &wallet, &entries);
+        // Read after the entries, the wallet has come to all of them.
+        let later = self.store.find_account_wallet(id).await?.map_or(0, |wallet| wallet.entries);
+        if written > later {
+            differences.push(Difference::surplus(id.to_string(), written, later));
+        }
         for (project, wallet) in wallets {
             // The cells have received more since their books were read.
             for cell in wallet.children.keys() {
@@ -221,8 +225,8 @@ impl Auditor {
         Err(AuditError::Busy(id.to_string()))
     }
 
-    /// The first `count` entries of an account.
-    async fn first_entries(&self, id: &AccountId, count: u64) -> Result<Vec<Entry>, AuditError> {
+    /// The first `count` entries of an account, and how many there are.
+    async fn first_entries(&self, id: &AccountId, count: u64) -> Result<(Vec<Entry>, u64), AuditError> {
         let (mut entries, mut after) = (Vec::new(), None);
         loop {
             let found = self.store.find_entries(id, after.as_ref(), ROWS).await?;
@@ -231,8 +235,9 @@ impl Auditor {
             entries.extend(found);
         }
         // They come the newest first, and those that were made since the wallet was read are not its.
+        let written = u64::try_from(entries.len()).unwrap_or(u64::MAX);
         let newer = entries.len().saturating_sub(usize::try_from(count).unwrap_or(usize::MAX));
-        Ok(entries.split_off(newer))
+        Ok((entries.split_off(newer), written))
     }
 
     async fn cells_of(&self, id: &AccountId) -> Result<Vec<CellId>, AuditError> {
@@ -252,18 +257,22 @@ impl Auditor {
         }
         Ok(days)
     }
+}
 
-    /// The beginning of the first day whose rows are all kept.
-    fn kept_from(&self, environment: &str) -> Timestamp {
-        let environment = self.policy.find_environment(environment);
-        let environment = environment.unwrap_or_else(|| self.policy.default_environment());
-        Period::day_of(self.now.minus_s(u64::from(environment.retention_days) * Day::SECONDS)).end()
+fn audited_day(day: &PeriodNumbers) -> AuditedDay {
+    AuditedDay {
+        period: day.period,
+        requests: day.requests,
+        settlements: day.settlements,
+        sum: day.total(),
+        is_whole: day.gaps.is_empty(),
     }
 }
 
 fn audited(row: &RequestRow) -> AuditedRow {
     AuditedRow {
         charge: row.charge.clone(),
+        at: row.at,
         seq: row.seq,
         amount: row.amount,
         is_leased: row.is_leased,

@@ -30,7 +30,7 @@ pub use charge::Awaited;
 pub use event::{Event, KnownCallers};
 pub use image::{Item, is_cell, parse_change};
 pub use movement::Movement;
-pub use period::{Booking, PeriodNumbers};
+pub use period::{Booked, Booking, PeriodNumbers};
 pub use position::Positioned;
 pub use row::{RequestRow, RowSettlement};
 

@@ -31,8 +31,8 @@ mod transaction;
 pub use account::Account;
 pub use admit::{Outcome, admission};
 pub use books::{
-    Awaited, Booking, Event, Item, KnownCallers, Movement, PeriodNumbers, Positioned, RequestRow, RowFilter, RowPage,
-    RowPosition, RowQuery, RowSettlement, RowSource, SetAside, is_cell, parse_change,
+    Awaited, Booked, Booking, Event, Item, KnownCallers, Movement, PeriodNumbers, Positioned, RequestRow, RowFilter,
+    RowPage, RowPosition, RowQuery, RowSettlement, RowSource, SetAside, is_cell, parse_change,
 };
 pub use charge::LeasePlace;
 pub use client::{Meter, Patience, Store, StoreError};

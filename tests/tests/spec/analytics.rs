@@ -9,7 +9,7 @@ use faregate_domain::{
     time::{Day, Timestamp},
 };
 use faregate_edge::entropy;
-use faregate_store::RequestRow;
+use faregate_store::{Booked, RequestRow};
 use faregate_tests::Bundle;
 use serde_json::{Value, json};
 
@@ -37,7 +37,9 @@ async fn book(shelf: &Shelf) {
         };
         for period_of in [Period::hour_of, Period::day_of] {
             for chunk in Chunk::of(&parts, period_of) {
-                shelf.bundle.services.store.book(&cell, &owner, &chunk).await.unwrap();
+                let booked =
+                    Booked { cell: &cell, owner: &owner, rows_kept_until: chunk.period.end().plus_s(7 * 86_400) };
+                shelf.bundle.services.store.book(&booked, &chunk, &[]).await.unwrap();
             }
         }
     }

@@ -5,15 +5,12 @@ use faregate_domain::{
     books::{Numbers, Sequence, Slot},
     cell::CellId,
     id::{AccountId, KeyId},
-    key::ApiKey,
 };
-use faregate_edge::{entropy, secrets::SecretName};
-use faregate_gate::audit::{Auditor, Report};
 use faregate_store::RequestRow;
-use faregate_tests::{Books, Bundle, Caller, Fault, Session, knock_event};
+use faregate_tests::{Books, Bundle, Caller, Fault, Session};
 use serde_json::{Value, json};
 
-fn cell_of(id: &str) -> CellId {
+pub(crate) fn cell_of(id: &str) -> CellId {
     CellId::Key(KeyId::parse(id).unwrap())
 }
 
@@ -22,7 +19,7 @@ async fn rows(bundle: &Bundle, id: &str) -> Vec<RequestRow> {
 }
 
 /// A key's calls of each kind: two free, one priced, three metered of which one succeeds for less and one fails.
-async fn live(bundle: &Bundle, service: &Caller, key: &Caller) {
+pub(crate) async fn live(bundle: &Bundle, service: &Caller, key: &Caller) {
     bundle.knock(key, "GET", "/demo/free").await;
     let mut charges = Vec::new();
     for _ in 0..3 {
@@ -38,7 +35,7 @@ async fn live(bundle: &Bundle, service: &Caller, key: &Caller) {
     bundle.knock(key, "GET", "/demo/free").await;
 }
 
-async fn bundle_with_key() -> (Bundle, Caller, Session, String, Caller) {
+pub(crate) async fn bundle_with_key() -> (Bundle, Caller, Session, String, Caller) {
     let (bundle, service) = Bundle::with_service().await;
     let (session, id, key) = bundle.key_of_newcomer(json!({"name": "a"})).await;
     (bundle, service, session, id, key)
@@ -197,197 +194,6 @@ fn is_admission(record: &Value, id: &str) -> bool {
     is_of(record, id) && image("OldImage") != json!(null) && image("OldImage") != image("NewImage")
 }
 
-async fn audited(bundle: &Bundle, session: &Session) -> Report {
-    let services = &bundle.services;
-    let auditor = Auditor::new(services.store.clone(), bundle.clock.now(), services.config.policy.clone());
-    let (id, mut report) = (AccountId::parse(&session.account_id).unwrap(), Report::default());
-    auditor.account(&id, &mut report).await.unwrap();
-    report
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_audit_agrees_while_calls_go_on() {
-    let (bundle, service, session, _, key) = bundle_with_key().await;
-    let (_, other) = bundle.key(&session, json!({"name": "b", "budget_usd": "1"})).await;
-    let (stop, stopped) = tokio::sync::watch::channel(false);
-    let feeding = tokio::spawn({
-        let (mut books, stopped) = (Books::of(&bundle), stopped.clone());
-        async move {
-            while !*stopped.borrow() {
-                books.catch_up().await;
-                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-            }
-        }
-    });
-    let calling = tokio::spawn({
-        let (bundle, service, stopped) = (bundle.clone(), service.clone(), stopped.clone());
-        async move {
-            let mut rounds = 0_u64;
-            while !*stopped.borrow() {
-                live(&bundle, &service, &key).await;
-                live(&bundle, &service, &other).await;
-                rounds += 1;
-            }
-            rounds
-        }
-    });
-    for _ in 0..4 {
-        let report = audited(&bundle, &session).await;
-        assert_eq!(report.differences, []);
-    }
-    stop.send(true).unwrap();
-    assert!(calling.await.unwrap() > 1);
-    feeding.await.unwrap();
-}
-
-#[tokio::test]
-async fn an_audit_finds_whatever_is_changed_by_hand() {
-    let (bundle, service, session, id, key) = bundle_with_key().await;
-    let mut books = Books::of(&bundle);
-    live(&bundle, &service, &key).await;
-    books.catch_up().await;
-    let report = audited(&bundle, &session).await;
-    assert_eq!((report.differences.as_slice(), report.cells, report.requests), ([].as_slice(), 2, 6));
-    let project = bundle.cell(&key).await.owner.project.to_string();
-    let lease = bundle.cell(&key).await.leases.held.keys().next().unwrap().as_str().to_owned();
-    let book = format!("book_{id}");
-    let row =
-        books.dump().keys().find_map(|key| key.strip_prefix(&format!("{book} row_"))).map(|rest| format!("row_{rest}"));
-    for (partition, sort, update, named) in [
-        (id.as_str(), "cell", "SET bal = bal + :one", id.as_str()),
-        (&id, "cell", "SET n = n + :one", &id),
-        (&id, "cell", "SET gt = gt + :one", &id),
-        (&id, "cell", "REMOVE l.#name", &id),
-        (&project, "wallet", "SET av = av + :one", &project),
-        (&project, "wallet", "SET al = al + :one", &project),
-        (&session.account_id, "wallet", "SET av = av + :one", &session.account_id),
-        (&book, row.as_deref().unwrap(), "SET am = am + :one", &id),
-        (&book, "gnt_0000000000000000001", "SET am = am + :one", &id),
-    ] {
-        let before = bundle.link.item(&bundle.services.config.table, partition, sort);
-        bundle.link.change(&bundle.services.config.table, partition, sort, update, &lease);
-        if update.contains(" n ") {
-            // The books never come as far as a cell that says more than happened.
-            let id = AccountId::parse(&session.account_id).unwrap();
-            let services = &bundle.services;
-            let auditor = Auditor::new(services.store.clone(), bundle.clock.now(), services.config.policy.clone());
-            let mut report = Report::default();
-            let asking = auditor.account(&id, &mut report);
-            let behind = tokio::time::timeout(std::time::Duration::from_secs(1), asking);
-            assert!(behind.await.is_err(), "{update}");
-        } else {
-            let found = audited(&bundle, &session).await.differences;
-            assert!(found.iter().any(|difference| difference.item == named), "{update}: {found:?}");
-        }
-        bundle.link.put(&bundle.services.config.table, &before);
-        assert_eq!(audited(&bundle, &session).await.differences, [], "{update}");
-    }
-}
-
-async fn kinds_of_events(bundle: &Bundle, id: &str) -> Vec<String> {
-    let events = bundle.services.store.find_events(&cell_of(id), None, 100).await.unwrap();
-    let mut kinds: Vec<String> = events.into_iter().map(|(_, event)| event.kind).collect();
-    kinds.sort();
-    kinds
-}
-
-async fn knock_from(bundle: &Bundle, key: &Caller, address: &str, agent: &str) {
-    let mut headers = key.headers();
-    headers.push(("user-agent".to_owned(), agent.to_owned()));
-    let mut event = knock_event("GET", "/demo/free", &headers);
-    event["requestContext"]["identity"]["sourceIp"] = json!(address);
-    assert_eq!(bundle.ask(event).await.status, 200);
-}
-
-#[tokio::test]
-async fn the_owner_hears_of_new_callers_but_not_of_the_first() {
-    let (bundle, _, _, id, key) = bundle_with_key().await;
-    let mut books = Books::of(&bundle);
-    knock_from(&bundle, &key, "203.0.113.7", "curl/8").await;
-    knock_from(&bundle, &key, "203.0.113.99", "curl/9").await;
-    books.catch_up().await;
-    assert!(kinds_of_events(&bundle, &id).await.is_empty());
-    knock_from(&bundle, &key, "198.51.100.7", "curl/8").await;
-    knock_from(&bundle, &key, "2001:db8:1::7", "python-requests/2").await;
-    knock_from(&bundle, &key, "2001:db8:1:ffff::8", "python-requests/3").await;
-    let records = books.records();
-    for _ in 0..2 {
-        assert_eq!(books.tell(&records).await, None);
-        assert_eq!(kinds_of_events(&bundle, &id).await, ["new_agent", "new_network", "new_network"]);
-    }
-    // Another process, which remembers nothing.
-    assert_eq!(Books::of(&bundle.restarted()).tell(&records).await, None);
-    assert_eq!(kinds_of_events(&bundle, &id).await.len(), 3);
-}
-
-#[tokio::test]
-async fn the_owner_hears_of_each_part_of_a_budget_once() {
-    let (bundle, _) = Bundle::with_service().await;
-    let (_, id, key) = bundle.key_of_newcomer(json!({"name": "a", "budget_usd": "0.10"})).await;
-    let mut books = Books::of(&bundle);
-    let parts = |events: Vec<(String, faregate_store::Event)>| {
-        let mut parts: Vec<i64> = events
-            .into_iter()
-            .filter(|(_, event)| event.kind == "budget")
-            .map(|(_, event)| serde_json::from_str::<Value>(&event.details).unwrap()["percent"].as_i64().unwrap())
-            .collect();
-        parts.sort_unstable();
-        parts
-    };
-    for (calls, wanted) in [(4, &[][..]), (1, &[50]), (2, &[50]), (1, &[50, 80]), (2, &[50, 80, 100])] {
-        for _ in 0..calls {
-            assert_eq!(bundle.knock(&key, "POST", "/demo/paid").await.status, 200);
-        }
-        books.catch_up().await;
-        let events = bundle.services.store.find_events(&cell_of(&id), None, 100).await.unwrap();
-        assert_eq!(parts(events), wanted);
-    }
-}
-
-#[tokio::test]
-async fn the_owner_hears_of_an_hour_unlike_those_before() {
-    let (bundle, _) = Bundle::with_service().await;
-    let limits = json!({"name": "a", "environment": "production"});
-    let (_, id, key) = bundle.key_of_newcomer(limits).await;
-    let mut books = Books::of(&bundle);
-    for (calls, spikes) in [(60, 0), (60, 1), (100, 1)] {
-        for _ in 0..calls {
-            assert_eq!(bundle.knock(&key, "GET", "/demo/free").await.status, 200);
-        }
-        books.catch_up().await;
-        let kinds = kinds_of_events(&bundle, &id).await;
-        assert_eq!(kinds.iter().filter(|kind| *kind == "spike").count(), spikes, "{kinds:?}");
-    }
-    // An hour as busy as the one before is as usual.
-    bundle.clock.advance_ms(3_600_000);
-    for _ in 0..220 {
-        assert_eq!(bundle.knock(&key, "GET", "/demo/free").await.status, 200);
-    }
-    books.catch_up().await;
-    let kinds = kinds_of_events(&bundle, &id).await;
-    assert_eq!(kinds.iter().filter(|kind| *kind == "spike").count(), 1, "{kinds:?}");
-}
-
-#[tokio::test]
-async fn the_owner_hears_of_somebody_who_tries_secrets() {
-    let (bundle, _, _, id, key) = bundle_with_key().await;
-    let (mut books, other) = (Books::of(&bundle), bundle.restarted());
-    let tag = bundle.services.secrets.find(SecretName::Tag, bundle.clock.now()).await.unwrap();
-    let guess = ApiKey::mint_for(&KeyId::parse(&id).unwrap(), "sk_test_", &tag.current, &mut entropy::fill);
-    let wrong = Caller::Key(guess.reveal().to_owned());
-    assert_eq!(bundle.knock(&key, "GET", "/demo/free").await.status, 200);
-    for _ in 0..19 {
-        assert_eq!(bundle.knock(&wrong, "GET", "/demo/free").await.status, 401);
-    }
-    bundle.services.write_down_refused().await;
-    books.catch_up().await;
-    assert!(kinds_of_events(&bundle, &id).await.is_empty());
-    assert_eq!(other.knock(&wrong, "GET", "/demo/free").await.status, 401);
-    other.services.write_down_refused().await;
-    books.catch_up().await;
-    assert_eq!(kinds_of_events(&bundle, &id).await, ["unauthorized"]);
-}
-
 #[tokio::test]
 async fn what_a_key_received_of_its_project_is_listed() {
     let (bundle, service, session, id, key) = bundle_with_key().await;
@@ -421,4 +227,78 @@ async fn what_a_key_received_of_its_project_is_listed() {
     let unknown = bundle.get("/v1/billing/entries?key_id=key_0000000000000000", &stranger.caller()).await;
     assert_eq!((foreign.status, unknown.status), (404, 404));
     assert_eq!(foreign.text, unknown.text);
+}
+
+#[tokio::test]
+async fn an_api_that_invents_words_for_failures_does_not_fill_the_books() {
+    let (bundle, service, session, id, key) = bundle_with_key().await;
+    let mut books = Books::of(&bundle);
+    for number in 0..260 {
+        if number % 20 == 0 {
+            bundle.clock.advance_ms(60_000);
+        }
+        let charge = bundle.knock(&key, "POST", "/demo/metered").await.text("chargeId").to_owned();
+        let report = json!({"outcome": "failed", "error_code": format!("word{number}")});
+        assert_eq!(bundle.settle(&service, &charge, &report).await.status, 200);
+        if number % 40 == 39 {
+            books.catch_up().await;
+        }
+    }
+    books.catch_up().await;
+    let account = AccountId::parse(&session.account_id).unwrap();
+    let days = bundle.services.store.find_all_days(&account).await.unwrap();
+    let day = days.iter().find(|day| day.cell == cell_of(&id)).unwrap();
+    assert_eq!(day.total(), Numbers { calls: 260, micro_usd: 0 });
+    assert!((200..250).contains(&day.slots.len()), "{}", day.slots.len());
+    assert!(rows(&bundle, &id).await.iter().any(|row| row.code() == "word259"));
+}
+
+#[tokio::test]
+async fn a_batch_that_was_counted_half_way_and_given_up_is_counted_once() {
+    let (bundle, _, session, id, key) = bundle_with_key().await;
+    let mut books = Books::of(&bundle);
+    for _ in 0..4 {
+        assert_eq!(bundle.knock(&key, "GET", "/demo/free").await.status, 200);
+    }
+    let all = books.records();
+    let records: Vec<Value> = all.into_iter().filter(|record| is_admission(record, &id)).collect();
+    assert_eq!(books.tell(&records[..1]).await, None);
+    // Position and row are answered, and so is the hour; the day is not, and the batch is given up.
+    let (answered, lost) = ([Fault::None; 3], [Fault::Break; 4]);
+    bundle.link.play(answered.into_iter().chain(lost));
+    assert_eq!(books.tell(&records[1..2]).await, Some(0));
+    bundle.link.clear_faults();
+    let account = AccountId::parse(&session.account_id).unwrap();
+    let store = &bundle.services.store;
+    let (cell, from) = (cell_of(&id), bundle.clock.now().minus_s(1));
+    let hour = || store.find_hours(&account, &cell, from, from.plus_s(3_600));
+    let days = || store.find_all_days(&account);
+    assert_eq!((hour().await.unwrap()[0].total().calls, days().await.unwrap()[0].total().calls), (2, 1));
+    // The stream goes on, then what was given up is replayed, and once more.
+    for batch in [&records[2..], &records[1..2], &records[1..2], &records[..]] {
+        assert_eq!(books.tell(batch).await, None);
+    }
+    assert_eq!((hour().await.unwrap()[0].total().calls, days().await.unwrap()[0].total().calls), (4, 4));
+    let position = store.find_position(&cell_of(&id)).await.unwrap().position;
+    assert_eq!(position.holes().count(), 0);
+}
+
+#[tokio::test]
+async fn a_gap_is_raised_once_however_often_its_raising_breaks_off() {
+    let (bundle, _, _, id, key) = bundle_with_key().await;
+    let mut books = Books::of(&bundle);
+    for _ in 0..3 {
+        assert_eq!(bundle.knock(&key, "GET", "/demo/free").await.status, 200);
+    }
+    let all = books.records();
+    let records: Vec<Value> = all.into_iter().filter(|record| is_admission(record, &id)).collect();
+    for answered in 1..5 {
+        bundle.link.play(std::iter::repeat_n(Fault::None, answered).chain([Fault::Break; 4]));
+        books.tell(&records[2..]).await;
+        bundle.link.clear_faults();
+        let position = bundle.services.store.find_position(&cell_of(&id)).await.unwrap().position;
+        assert!(position.holes().count() == 0 || books.count("evt_") == 1, "noted, and not raised");
+    }
+    assert_eq!(books.tell(&records[2..]).await, None);
+    assert_eq!(books.count("evt_"), 1);
 }

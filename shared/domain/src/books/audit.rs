@@ -12,15 +12,18 @@ use crate::{
     id::ProjectId,
     ledger::{AccountWallet, Entry, EntryKind},
     money::MicroUsd,
+    time::Timestamp,
 };
 
-use super::Numbers;
+use super::{Numbers, Period};
 
 /// One admitted request as the books have it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditedRow {
     /// Its charge.
     pub charge: ChargeNonce,
+    /// When it was admitted.
+    pub at: Timestamp,
     /// Its number among the cell's requests.
     pub seq: u64,
     /// What it was charged, or what it reserved.
@@ -31,6 +34,21 @@ pub struct AuditedRow {
     pub settled: Option<(u64, MicroUsd)>,
 }
 
+/// The sums of a cell and a day of which all rows are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AuditedDay {
+    /// The day.
+    pub period: Period,
+    /// The highest request that is counted.
+    pub requests: u64,
+    /// The highest settlement that is counted.
+    pub settlements: u64,
+    /// The sums.
+    pub sum: Numbers,
+    /// Whether nothing below those numbers was ever left out.
+    pub is_whole: bool,
+}
+
 /// What the books have of one cell.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CellBooks {
@@ -38,6 +56,8 @@ pub struct CellBooks {
     pub older: Numbers,
     /// All others.
     pub rows: Vec<AuditedRow>,
+    /// The sums of the days of those.
+    pub days: Vec<AuditedDay>,
     /// Grants by number, in millionths of a dollar; one that brought no money counts too.
     pub grants: BTreeMap<u64, i64>,
     /// Returns by number, in millionths of a dollar.
@@ -59,6 +79,14 @@ pub struct Difference {
     pub books: String,
     /// What the item holds.
     pub held: String,
+}
+
+impl Difference {
+    /// Entries that no wallet has ever come to.
+    #[must_use]
+    pub fn surplus(item: String, written: u64, counted: u64) -> Self {
+        Self { item, what: "entries", books: written.to_string(), held: counted.to_string() }
+    }
 }
 
 impl fmt::Display for Difference {
@@ -86,10 +114,25 @@ impl CellBooks {
         found.compare("spent and reserved, µUSD", charged, taken);
         found.compare("balance, µUSD", granted - charged, amount(cell.purse.balance));
         self.compare_leases(&mut found, cell, &rows, settlements);
+        self.compare_days(&mut found);
         for hole in &self.holes {
             found.note("gap", format!("{hole} is missing"), "all of them".to_owned());
         }
         found.differences
+    }
+
+    /// The sums of a day are those of its rows. A day with a gap is left to the gap.
+    fn compare_days(&self, found: &mut Findings) {
+        for day in self.days.iter().filter(|day| day.is_whole) {
+            let of_day = |row: &&AuditedRow| Period::day_of(row.at) == day.period && row.seq <= day.requests;
+            let rows = self.rows.iter().filter(of_day);
+            let (calls, charged) = rows.fold((0_i128, 0_i128), |(calls, charged), row| {
+                let settled = row.settled.filter(|(seq, _)| *seq <= day.settlements);
+                (calls + 1, charged + amount(settled.map_or(row.amount, |(_, actual)| actual)))
+            });
+            found.compare("rows of a day and its calls", calls, i128::from(day.sum.calls));
+            found.compare("rows of a day and its sum, µUSD", charged, i128::from(day.sum.micro_usd));
+        }
     }
 
     /// Each call that nobody has settled holds a lease, or has held one; and each lease is such a call's.

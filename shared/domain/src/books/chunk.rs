@@ -1,10 +1,16 @@
 //! What a run of a cell's facts adds to one hour or one day.
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use crate::time::{Day, Timestamp};
 
-use super::{Sequence, settled::OK};
+use super::{
+    Sequence,
+    settled::{OK, UNEXPLAINED},
+};
 
 /// A stretch of time that numbers are kept for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -69,6 +75,14 @@ pub struct Slot {
 }
 
 impl Slot {
+    /// The same slot without the backend's own word for a failure: where so many words stand in a period already that its
+    /// item would grow without end.
+    #[must_use]
+    pub fn without_word(&self) -> Self {
+        let code = if self.code == OK { OK } else { UNEXPLAINED };
+        Self { route: self.route.clone(), code: code.to_owned() }
+    }
+
     /// The slot of an admitted call that nobody has reported as failed.
     #[must_use]
     pub fn admitted(route: &str) -> Self {
@@ -133,14 +147,29 @@ pub struct Chunk {
 }
 
 impl Chunk {
-    /// The chunks of `parts`, one for each period that they belong to.
+    /// The chunks of `parts`: one for each period that they belong to, or several where one write has no room for all of
+    /// their slots.
     #[must_use]
     pub fn of(parts: &[Part], period_of: fn(Timestamp) -> Period) -> Vec<Self> {
-        let mut chunks: BTreeMap<Period, Vec<Part>> = BTreeMap::new();
+        let mut periods: BTreeMap<Period, Vec<Part>> = BTreeMap::new();
         for part in parts {
-            chunks.entry(period_of(part.at)).or_default().push(part.clone());
+            periods.entry(period_of(part.at)).or_default().push(part.clone());
         }
-        chunks.into_iter().map(|(period, parts)| Self { period, parts }).collect()
+        let mut chunks = Vec::new();
+        for (period, parts) in periods {
+            let (mut chunk, mut slots) = (Vec::new(), BTreeSet::new());
+            for part in parts {
+                let own: Vec<Slot> = part.adds.iter().map(|(slot, _)| slot.clone()).collect();
+                if slots.iter().chain(&own).collect::<BTreeSet<_>>().len() > MAX_SLOTS {
+                    chunks.push(Self { period, parts: std::mem::take(&mut chunk) });
+                    slots.clear();
+                }
+                slots.extend(own);
+                chunk.push(part);
+            }
+            chunks.push(Self { period, parts: chunk });
+        }
+        chunks
     }
 
     /// The first and the last number of a sequence; `None` where it has none.
@@ -148,6 +177,15 @@ impl Chunk {
     pub fn bounds(&self, sequence: Sequence) -> Option<(u64, u64)> {
         let seqs = || self.parts.iter().filter(|part| part.sequence == sequence).map(|part| part.seq);
         seqs().min().zip(seqs().max())
+    }
+
+    /// The same with every failure under one word.
+    #[must_use]
+    pub fn without_words(mut self) -> Self {
+        for (slot, _) in self.parts.iter_mut().flat_map(|part| &mut part.adds) {
+            *slot = slot.without_word();
+        }
+        self
     }
 
     /// What is left of it where a period says up to which number of each sequence it has counted.
@@ -171,6 +209,8 @@ impl Chunk {
 }
 
 const HOUR_SECONDS: u64 = 3_600;
+/// Each takes up to 90 bytes and 6 operators of an expression, which has room for 4,096 and 300.
+const MAX_SLOTS: usize = 32;
 
 #[cfg(test)]
 mod tests {
@@ -213,6 +253,21 @@ mod tests {
         let sum = hours[0].sums();
         assert_eq!(sum[&Slot::admitted("GET /x")], Numbers { calls: 1, micro_usd: 10 });
         assert_eq!(Chunk::of(&parts, Period::day_of).len(), 1);
+    }
+
+    #[test]
+    fn a_run_with_more_slots_than_a_write_has_room_for_is_cut_in_order() {
+        let parts: Vec<Part> = (1..=100)
+            .map(|seq| {
+                let slot = Slot { route: "GET /x".into(), code: format!("code{seq}") };
+                let adds = vec![(slot, Numbers { calls: 1, micro_usd: 1 })];
+                Part { sequence: Sequence::Requests, seq, at: Timestamp::from_epoch_s(1), adds }
+            })
+            .collect();
+        let chunks = Chunk::of(&parts, Period::hour_of);
+        assert!(chunks.iter().all(|chunk| chunk.sums().len() <= MAX_SLOTS));
+        let cut: Vec<Part> = chunks.into_iter().flat_map(|chunk| chunk.parts).collect();
+        assert_eq!(cut, parts);
     }
 
     #[test]

@@ -135,7 +135,7 @@ impl Position {
         match self.place(sequence, previous, seq) {
             Place::Known => {}
             Place::Next => _ = self.last.insert(sequence, seq),
-            Place::Late => self.fill(sequence, seq),
+            Place::Late => self.fill(sequence, previous, seq),
             Place::Beyond(hole) => {
                 self.note(hole);
                 self.last.insert(sequence, seq);
@@ -143,11 +143,12 @@ impl Position {
         }
     }
 
-    fn fill(&mut self, sequence: Sequence, seq: u64) {
+    fn fill(&mut self, sequence: Sequence, previous: u64, seq: u64) {
         let Some(hole) = self.holes.iter().find(|hole| hole.contains(sequence, seq)).copied() else { return };
         self.holes.remove(&hole);
-        if hole.first < seq {
-            self.holes.insert(Hole { last: seq - 1, ..hole });
+        // Between a number and the one that it follows there are none.
+        if hole.first <= previous {
+            self.holes.insert(Hole { last: previous, ..hole });
         }
         if seq < hole.last {
             self.holes.insert(Hole { first: seq + 1, ..hole });
@@ -213,6 +214,16 @@ mod tests {
         assert_eq!(position.place(Sequence::Grants, 3, 1 << 62), Place::Beyond(missed));
         position.enter(Sequence::Grants, 1, 1 << 62);
         assert_eq!((position.last(Sequence::Grants), position.holes().count()), (1 << 62, 0));
+    }
+
+    #[test]
+    fn a_late_number_takes_those_that_never_were_with_it() {
+        let mut position = Position::default();
+        position.enter(Sequence::Grants, 0, 1);
+        position.enter(Sequence::Grants, 1 << 62, (1 << 62) + 1);
+        assert_eq!(position.holes().count(), 1);
+        position.enter(Sequence::Grants, 1, 1 << 62);
+        assert_eq!(position.holes().count(), 0);
     }
 
     #[test]

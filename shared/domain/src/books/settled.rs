@@ -79,7 +79,7 @@ impl fmt::Display for SettledCharge {
 /// The code of an admitted call that nobody has reported as failed.
 pub(super) const OK: &str = "ok";
 /// That of a failed one whose API gave no word for it.
-const UNEXPLAINED: &str = "failed";
+pub(super) const UNEXPLAINED: &str = "failed";
 const SUCCEEDED: &str = "S";
 const FAILED: &str = "F";
 

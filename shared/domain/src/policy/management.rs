@@ -151,7 +151,7 @@ const DEFAULT_VERIFY: &str = "/v1/api-keys/verify";
 const MAX_KEYS_BYTES: usize = 64;
 
 /// Paths that are answered before the gate is asked.
-const OTHERS: [&str; 11] = [
+const OTHERS: [&str; 15] = [
     "/.well-known",
     "/auth",
     "/docs",
@@ -159,19 +159,25 @@ const OTHERS: [&str; 11] = [
     "/openapi.json",
     "/problems",
     "/v1/accounts",
+    "/v1/analytics",
     "/v1/billing",
     "/v1/charges",
     "/v1/me",
+    "/v1/payments",
     "/v1/projects",
+    "/v1/requests",
+    "/v1/requests.csv",
 ];
 
 /// What stands below the keys and is never counted: a key's own end, and the question of a service.
 const UNCOUNTED: [&str; 2] = ["/self", "/verify"];
 
 /// Management paths whose callers prove a scope, so that the gate's write can count them.
-const COUNTED: [&str; 10] = [
+const COUNTED: [&str; 14] = [
+    "/v1/analytics",
     "/v1/api-keys",
     "/v1/api-keys/{id}",
+    "/v1/api-keys/{id}/events",
     "/v1/api-keys/{id}/explain",
     "/v1/api-keys/{id}/rotate",
     "/v1/billing",
@@ -180,4 +186,6 @@ const COUNTED: [&str; 10] = [
     "/v1/projects",
     "/v1/projects/{id}",
     "/v1/projects/{id}/allocations",
+    "/v1/requests",
+    "/v1/requests.csv",
 ];

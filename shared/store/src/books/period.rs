@@ -4,7 +4,10 @@
 //! pk book_<account>    sk hour_2026013123_<cell> | day_20260131_<cell>
 //! prj env              project, environment
 //! to sq                highest request and settlement that are counted
-//! n<seq> s<seq>        1: a request or settlement that was missing at first and is counted too
+//! kn<first> ks<first>  `to` or `sq` before a booking that began with `first`, while something was missing: what lies between was
+//!                      not counted with the rest
+//! n<seq> s<seq>        1: such a one, counted since
+//! ex                   when the first of its rows may go (epoch s)
 //! c|GET /demo/free|ok  u|GET /demo/free|ok      calls, µUSD
 //! ttl                  of an hour: when it may go (epoch s); days stay
 //! ```
@@ -42,16 +45,47 @@ pub struct PeriodNumbers {
     pub requests: u64,
     /// The highest settlement that is counted.
     pub settlements: u64,
+    /// Stretches before those that were not counted with the rest: sequence, after which number, before which.
+    pub gaps: Vec<(Sequence, u64, u64)>,
+    /// From when on its rows may be gone.
+    pub rows_kept_until: Timestamp,
     /// The numbers.
     pub slots: BTreeMap<Slot, Numbers>,
 }
 
 impl PeriodNumbers {
+    /// The highest number of a sequence that is counted.
+    #[must_use]
+    pub fn counted(&self, sequence: Sequence) -> u64 {
+        match sequence {
+            Sequence::Settlements => self.settlements,
+            _ => self.requests,
+        }
+    }
+
+    /// Whether a number was counted with the rest, and not left out because it was missing then.
+    #[must_use]
+    pub fn has_counted(&self, sequence: Sequence, seq: u64) -> bool {
+        let is_in_gap = |gap: &(Sequence, u64, u64)| gap.0 == sequence && gap.1 < seq && seq < gap.2;
+        seq <= self.counted(sequence) && !self.gaps.iter().any(is_in_gap)
+    }
+
     /// All of them together.
     #[must_use]
     pub fn total(&self) -> Numbers {
         self.slots.values().fold(Numbers::default(), |sum, numbers| sum.plus(*numbers))
     }
+}
+
+/// Whose numbers are counted.
+#[derive(Clone, Copy, Debug)]
+pub struct Booked<'b> {
+    /// The cell.
+    pub cell: &'b CellId,
+    /// Whom it acts for.
+    pub owner: &'b Owner,
+    /// From when on the rows of this run may be gone.
+    pub rows_kept_until: Timestamp,
 }
 
 /// What a booking met.
@@ -64,20 +98,26 @@ pub enum Booking {
 }
 
 impl Store {
-    /// Counts a run of facts into its period, unless any of them is counted there.
+    /// Counts a run of facts into its period, unless any of them is counted there. Takes note of where it begins in the
+    /// sequences of which something is missing.
     ///
     /// # Errors
     /// [`StoreError`] when DynamoDB gave no answer; it may be counted, and is never counted twice.
-    pub async fn book(&self, cell: &CellId, owner: &Owner, chunk: &Chunk) -> Result<Booking, StoreError> {
-        self.booked(&booking(cell, owner, chunk)).await
+    pub async fn book(&self, account: &Booked<'_>, chunk: &Chunk, missing: &[Sequence]) -> Result<Booking, StoreError> {
+        self.booked(&booking(account, chunk, missing)).await
     }
 
-    /// Counts one fact that was missing, unless it is counted.
+    /// Counts one fact that was missing, whether it comes after all that is counted or belongs into a gap.
     ///
     /// # Errors
     /// [`StoreError`] when DynamoDB gave no answer; it may be counted, and is never counted twice.
-    pub async fn book_late(&self, cell: &CellId, owner: &Owner, chunk: &Chunk) -> Result<Booking, StoreError> {
-        self.booked(&late_booking(cell, owner, chunk)).await
+    pub async fn book_late(&self, account: &Booked<'_>, chunk: &Chunk) -> Result<(), StoreError> {
+        let Some(part) = chunk.parts.first() else { return Ok(()) };
+        let Booking::Outdated(numbers) = self.book(account, chunk, &[part.sequence]).await? else { return Ok(()) };
+        if !numbers.has_counted(part.sequence, part.seq) {
+            self.booked(&late_booking(account, chunk)).await?;
+        }
+        Ok(())
     }
 
     /// The numbers of a cell in the hours from `from` to before `to`; hours without numbers are left out.
@@ -129,8 +169,8 @@ impl Store {
     }
 }
 
-pub(crate) fn booking(cell: &CellId, owner: &Owner, chunk: &Chunk) -> Write {
-    let mut builder = started(owner, chunk);
+pub(crate) fn booking(account: &Booked<'_>, chunk: &Chunk, missing: &[Sequence]) -> Write {
+    let mut builder = started(account, chunk);
     for (sequence, attribute) in COUNTED {
         let Some((first, last)) = chunk.bounds(sequence) else { continue };
         let letter = sequence.letter();
@@ -140,12 +180,17 @@ pub(crate) fn booking(cell: &CellId, owner: &Owner, chunk: &Chunk) -> Write {
         builder.name(&format!("#{letter}"), attribute);
         builder.require(format!("NOT #{letter} >= :{letter}f"));
         builder.set(format!("#{letter} = :{letter}l"));
+        if missing.contains(&sequence) {
+            builder.name(&format!("#{letter}k"), format!("k{letter}{first}"));
+            builder.number(":zero", 0);
+            builder.set(format!("#{letter}k = if_not_exists(#{letter}, :zero)"));
+        }
     }
-    builder.build(partition(&owner.account), &sort_key(chunk.period, cell))
+    builder.build(partition(&account.owner.account), &sort_key(chunk.period, account.cell))
 }
 
-pub(crate) fn late_booking(cell: &CellId, owner: &Owner, chunk: &Chunk) -> Write {
-    let mut builder = started(owner, chunk);
+pub(crate) fn late_booking(account: &Booked<'_>, chunk: &Chunk) -> Write {
+    let mut builder = started(account, chunk);
     for (number, part) in chunk.parts.iter().enumerate() {
         let alias = format!("#l{number}");
         builder.name(&alias, format!("{}{}", part.sequence.letter(), part.seq));
@@ -153,13 +198,15 @@ pub(crate) fn late_booking(cell: &CellId, owner: &Owner, chunk: &Chunk) -> Write
         builder.set(format!("{alias} = :one"));
         builder.require(format!("attribute_not_exists({alias})"));
     }
-    builder.build(partition(&owner.account), &sort_key(chunk.period, cell))
+    builder.build(partition(&account.owner.account), &sort_key(chunk.period, account.cell))
 }
 
-fn started(owner: &Owner, chunk: &Chunk) -> Builder {
+fn started(account: &Booked<'_>, chunk: &Chunk) -> Builder {
     let mut builder = Builder::default();
-    builder.string(":project", owner.project.suffix());
-    builder.string(":environment", owner.environment.clone());
+    builder.string(":project", account.owner.project.suffix());
+    builder.string(":environment", account.owner.environment.clone());
+    builder.number(":expiry", account.rows_kept_until.epoch_s());
+    builder.set("ex = if_not_exists(ex, :expiry)");
     builder.set("prj = :project");
     builder.set("env = :environment");
     if let Period::Hour(_) = chunk.period {
@@ -202,8 +249,23 @@ pub(crate) fn parse_period(item: &Item) -> Result<PeriodNumbers, StoreError> {
         period,
         requests: read.find_number("to")?.unwrap_or(0),
         settlements: read.find_number("sq")?.unwrap_or(0),
+        gaps: gaps(item)?,
+        rows_kept_until: Timestamp::from_epoch_s(read.find_number("ex")?.unwrap_or(0)),
         slots,
     })
+}
+
+fn gaps(item: &Item) -> Result<Vec<(Sequence, u64, u64)>, StoreError> {
+    let mut gaps = Vec::new();
+    for (name, value) in item {
+        for (sequence, _) in COUNTED {
+            let first = name.strip_prefix('k').and_then(|rest| rest.strip_prefix(sequence.letter()));
+            let Some(Ok(first)) = first.map(str::parse::<u64>) else { continue };
+            let after = parse_number(value).ok_or_else(|| StoreError::malformed("period", name))?;
+            gaps.push((sequence, after, first));
+        }
+    }
+    Ok(gaps)
 }
 
 fn parse_sort_key(text: &str) -> Option<(Period, CellId)> {
