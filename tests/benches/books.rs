@@ -3,14 +3,15 @@
 
 use std::{process::ExitCode, time::Duration};
 
-use faregate_tests::load::{End, Load};
+use faregate_tests::load::{End, Load, Place};
 
 fn main() -> ExitCode {
     let number = |name: &str, default| std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default);
     let load = Load {
         callers: usize::try_from(number("LOAD_CALLERS", 8)).unwrap_or(8),
-        end: End::After(Duration::from_secs(number("LOAD_SECONDS", 60))),
+        end: End::After(Duration::from_secs(number("LOAD_SECONDS", 20))),
         life: 1_500,
+        place: Place::Disk,
         pause: Duration::from_millis(100),
     };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {

@@ -44,8 +44,19 @@ pub struct Load {
     pub end: End,
     /// How many requests a ledger sends to the table before it is killed, on average.
     pub life: usize,
+    /// Where the program keeps its data.
+    pub place: Place,
     /// How long the owners wait between two changes of their keys, projects and money.
     pub pause: Duration,
+}
+
+/// Where the program keeps its data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// In a folder below the system's for temporary files; each write is on the disk before it is answered.
+    Disk,
+    /// In memory.
+    Memory,
 }
 
 /// When the callers stop.
@@ -92,7 +103,7 @@ impl Load {
     /// Starts the program in a folder of its own, and does it.
     pub async fn run(self) -> Outcome {
         let tally = Arc::new(Tally::default());
-        let scene = Arc::new(Scene::new(self.callers, &tally).await);
+        let scene = Arc::new(Scene::new(self.callers, self.place, &tally).await);
         let link = Link::before(scene.running.dynamodb_url().replace("http://", "")).await;
         let link = link.unwrap_or_else(|error| panic!("link: {error}"));
         let (stream, mark) = (scene.running.stream(), scene.mark());

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 use crate::{
     Answer, Caller, Session,
-    load::{client::Client, tally::Tally},
+    load::{Place, client::Client, tally::Tally},
 };
 
 /// Who is there.
@@ -34,8 +34,8 @@ pub(crate) struct Account {
 }
 
 impl Scene {
-    /// Starts the program with its data in a folder, and signs everybody in.
-    pub(crate) async fn new(callers: usize, tally: &Tally) -> Self {
+    /// Starts the program, and signs everybody in.
+    pub(crate) async fn new(callers: usize, place: Place, tally: &Tally) -> Self {
         let folder = TempDir::new().unwrap_or_else(|error| panic!("folder: {error}"));
         let file = folder.path().join("policy.yaml");
         std::fs::write(&file, policy()).unwrap_or_else(|error| panic!("policy: {error}"));
@@ -45,7 +45,7 @@ impl Scene {
         };
         let operator = wallet("operator".into());
         let options = Options {
-            memory: false,
+            memory: place == Place::Memory,
             data: folder.path().join("data"),
             policy: Some(file),
             operator: Some(operator.address().to_string()),

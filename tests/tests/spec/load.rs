@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
-use faregate_tests::load::{End, Load};
+use faregate_tests::load::{End, Load, Place};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_books_are_whole_however_often_the_ledger_is_killed_under_load() {
-    let load = Load { callers: 6, end: End::Calls(600), life: 60, pause: Duration::from_millis(2) };
+    let (place, pause) = (Place::Memory, Duration::from_millis(20));
+    let load = Load { callers: 6, end: End::Calls(400), life: 60, place, pause };
     let outcome = load.run().await;
     assert_eq!(outcome.differences, [""; 0], "{outcome}");
     assert_eq!(outcome.rows, outcome.admitted);
-    assert!(outcome.admitted > 300 && outcome.settled > 0 && outcome.crashes > 3 && outcome.micro_usd > 0, "{outcome}");
+    let is_eventful = outcome.crashes > 3 && outcome.settled > 0 && outcome.micro_usd > 0;
+    assert!(outcome.admitted > 200 && is_eventful, "{outcome}");
 }
