@@ -115,7 +115,7 @@ pub enum DynamoDbError {
 }
 
 const GRACE: Duration = Duration::from_secs(2);
-/// The engine's own words for a record's place, so that SQLite recognises them.
+/// The engine's own words for a record's place, so that it uses the index.
 const STREAM_INDEX: &str = "CREATE INDEX IF NOT EXISTS stream_by_number
      ON _stream_records (table_name, CAST(sequence_number AS INTEGER))";
 

@@ -29,7 +29,8 @@ impl Client {
         if body.is_some() {
             headers.push(("Content-Type".into(), "application/json".into()));
         }
-        let lines: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        let lines: Vec<_> = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        let lines = lines.concat();
         let text = body.map(Value::to_string).unwrap_or_default();
         let host = &self.host;
         let request =

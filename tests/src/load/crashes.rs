@@ -68,7 +68,7 @@ impl Lives {
             let newest = lag::position(&self.mark);
             let mut place = newest.clone();
             if fastrand::u8(..4) == 0 {
-                place = places[fastrand::usize(..places.len())].clone();
+                place.clone_from(&places[fastrand::usize(..places.len())]);
                 toll.rewinds += u64::from(place != newest);
             }
             places.push(newest);

@@ -23,6 +23,8 @@ pub(crate) struct Scene {
     pub(crate) service: Caller,
     pub(crate) accounts: Vec<Account>,
     callers: Mutex<Vec<Caller>>,
+    /// How many of them stay to the end.
+    lasting: usize,
     folder: TempDir,
 }
 
@@ -66,7 +68,7 @@ impl Scene {
             let project = if number / ACCOUNTS % 3 == 1 { &account.poor } else { &account.rich };
             all.push(client.make_key(&account.session, &new_key(project)).await);
         }
-        Self { running, operator, service, accounts, callers: Mutex::new(all), folder }
+        Self { running, operator, service, accounts, lasting: all.len(), callers: Mutex::new(all), folder }
     }
 
     /// Where the ledger's feed notes how far it is.
@@ -80,12 +82,12 @@ impl Scene {
         callers[fastrand::usize(..callers.len())].clone()
     }
 
-    /// One more who may call; whoever came first stays away from then on when there are many.
+    /// One more who may call, for a while: whoever joined some others ago stays away from then on.
     pub(crate) fn join(&self, caller: Caller) {
         let mut callers = self.callers.lock().unwrap_or_else(PoisonError::into_inner);
         callers.push(caller);
-        if callers.len() > MAX_CALLERS {
-            callers.remove(0);
+        if callers.len() > self.lasting + PASSING {
+            callers.remove(self.lasting);
         }
     }
 }
@@ -161,4 +163,5 @@ fn policy() -> String {
 }
 
 const ACCOUNTS: usize = 3;
-const MAX_CALLERS: usize = 40;
+/// Callers beside the lasting ones, some of whom have lost their keys.
+const PASSING: usize = 4;
