@@ -74,6 +74,10 @@ fuzz target:
 bench:
     cargo bench --package faregate-tests
 
+# As many calls as the running program answers, while its ledger is killed over and over; then the audit.
+load minutes="10":
+    LOAD_SECONDS=$(( {{ minutes }} * 60 )) .ci/run load
+
 # The functions' stripped sizes.
 size:
     .ci/run size

@@ -10,6 +10,7 @@ pub mod engine;
 mod functions;
 mod knock;
 mod link;
+pub mod load;
 pub mod stripe;
 mod web;
 pub mod wire;

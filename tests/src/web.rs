@@ -38,7 +38,7 @@ pub async fn send_over_http(url: &str, method: &str, path: &str, headers: &[(Str
     read(&answer).unwrap_or_else(|| panic!("{method} {path}: no answer in {answer:?}"))
 }
 
-fn read(answer: &str) -> Option<Answer> {
+pub(crate) fn read(answer: &str) -> Option<Answer> {
     let (head, text) = answer.split_once("\r\n\r\n")?;
     let mut lines = head.lines();
     let status = lines.next()?.split(' ').nth(1)?.parse().ok()?;

@@ -1,8 +1,13 @@
 //! The embedded DynamoDB: an own HTTP server on loopback, as real as the SDK needs it.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use dynoxide::Database;
+use rusqlite::Connection;
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 
 /// A DynamoDB that runs in this process and is reached over HTTP.
@@ -62,12 +67,32 @@ impl DynamoDb {
 
 fn open(file: Option<PathBuf>) -> Result<Database, DynamoDbError> {
     match file {
-        None => Database::memory().map_err(|error| DynamoDbError::Open("memory".into(), error.to_string())),
-        Some(path) => {
-            let text = path.to_str().ok_or_else(|| DynamoDbError::Open(path.clone(), "not a utf-8 path".into()))?;
-            Database::new(text).map_err(|error| DynamoDbError::Open(path.clone(), error.to_string()))
-        }
+        None => memory().map_err(|reason| DynamoDbError::Open("memory".into(), reason)),
+        Some(path) => open_file(&path).map_err(|reason| DynamoDbError::Open(path, reason)),
     }
+}
+
+fn open_file(path: &Path) -> Result<Database, String> {
+    let text = path.to_str().ok_or("not a utf-8 path")?;
+    let database = Database::new(text).map_err(|error| error.to_string())?;
+    index_stream(path).map_err(|error| error.to_string())?;
+    Ok(database)
+}
+
+/// A database in memory. No connection but the engine's own reaches it, so it begins as the copy of an indexed file.
+fn memory() -> Result<Database, String> {
+    let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
+    let file = folder.path().join("store.db");
+    drop(open_file(&file)?);
+    let database = Database::memory().map_err(|error| error.to_string())?;
+    database.restore_from(file.to_str().ok_or("not a utf-8 path")?).map_err(|error| error.to_string())?;
+    Ok(database)
+}
+
+/// Lets the engine find records of a stream by their number. Without this it reads the whole stream, from the table's first
+/// write on, for every write and for every batch of records.
+fn index_stream(path: &Path) -> rusqlite::Result<()> {
+    Connection::open(path)?.execute_batch(STREAM_INDEX)
 }
 
 /// Why the embedded DynamoDB does not run.
@@ -90,6 +115,9 @@ pub enum DynamoDbError {
 }
 
 const GRACE: Duration = Duration::from_secs(2);
+/// The engine's own words for a record's place, so that it uses the index.
+const STREAM_INDEX: &str = "CREATE INDEX IF NOT EXISTS stream_by_number
+     ON _stream_records (table_name, CAST(sequence_number AS INTEGER))";
 
 #[cfg(test)]
 mod tests {
@@ -119,5 +147,26 @@ mod tests {
         assert!(dynamodb.url().starts_with("http://127.0.0.1:"));
         dynamodb.stop().await;
         TcpListener::bind(address).await.unwrap();
+    }
+
+    #[test]
+    fn a_write_does_not_read_the_whole_stream() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, copy) = (folder.path().join("store.db"), folder.path().join("copy.db"));
+        drop(open(Some(file.clone())).unwrap());
+        open(None).unwrap().vacuum_into(copy.to_str().unwrap()).unwrap();
+        for path in [file, copy] {
+            let database = Connection::open(path).unwrap();
+            for question in [
+                "SELECT COALESCE(MAX(CAST(sequence_number AS INTEGER)), 0) + 1 FROM _stream_records WHERE table_name = 't'",
+                "SELECT keys_json FROM _stream_records
+                 WHERE table_name = 't' AND shard_id = 's' AND CAST(sequence_number AS INTEGER) > 7
+                 ORDER BY CAST(sequence_number AS INTEGER) ASC LIMIT 9",
+            ] {
+                let plan = format!("EXPLAIN QUERY PLAN {question}");
+                let plan: String = database.query_row(&plan, [], |row| row.get("detail")).unwrap();
+                assert!(plan.contains("INDEX stream_by_number"), "{plan}");
+            }
+        }
     }
 }

@@ -1,46 +1,55 @@
 //! Feeds the ledger from the embedded table's stream, as a Lambda event source mapping does: batches in order, again from
 //! the record that failed, halved where a batch as a whole fails, and set aside where a single record does.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{path::PathBuf, pin::Pin, sync::Arc, time::Duration};
 
+use faregate_edge::now::Clock;
 use faregate_store::{SetAside, Store};
 use serde_json::{Value, json};
 use tokio::{sync::watch, task::JoinHandle};
 
 use crate::{
     data,
-    gateway::Gateway,
-    invoke::Function,
     stream::{Stream, StreamError, is_for_the_ledger, sequence_number},
 };
 
 /// The running feed.
-pub(crate) struct Feed {
+pub struct Feed {
     stop: watch::Sender<bool>,
     feeding: JoinHandle<()>,
 }
 
 /// What a feed works with.
-pub(crate) struct Parts {
-    /// Where the ledger function is called.
-    pub(crate) gateway: Arc<Gateway>,
+pub struct FeedParts {
+    /// Calls the ledger with a batch.
+    pub ledger: Ledger,
+    /// The clock.
+    pub clock: Clock,
     /// The table, for records that are given up.
-    pub(crate) store: Store,
+    pub store: Store,
     /// The stream, from where it was left.
-    pub(crate) stream: Stream,
+    pub stream: Stream,
     /// The file that remembers how far it is read; none where nothing is kept.
-    pub(crate) mark: Option<PathBuf>,
+    pub mark: Option<PathBuf>,
+    /// How many of the stream's records make a batch, at most.
+    pub batch: usize,
 }
 
+/// The ledger: a batch in, its answer or an error message out.
+pub type Ledger = Arc<dyn Fn(Value) -> Answering + Send + Sync>;
+
+type Answering = Pin<Box<dyn Future<Output = Result<Value, String>> + Send>>;
+
 impl Feed {
-    /// Begins to feed.
-    pub(crate) fn start(parts: Parts) -> Self {
+    /// Begins to feed, on the runtime that it is called in.
+    #[must_use]
+    pub fn start(parts: FeedParts) -> Self {
         let (stop, stopped) = watch::channel(false);
         Self { stop, feeding: tokio::spawn(feed(parts, stopped)) }
     }
 
     /// Enters what is in the stream by now, then ends; for at most [`GRACE`].
-    pub(crate) async fn stop(self) {
+    pub async fn stop(self) {
         let _ = self.stop.send(true);
         if tokio::time::timeout(GRACE, self.feeding).await.is_err() {
             tracing::warn!("the books are not finished; the next start goes on");
@@ -48,7 +57,7 @@ impl Feed {
     }
 }
 
-async fn feed(mut parts: Parts, mut stopped: watch::Receiver<bool>) {
+async fn feed(mut parts: FeedParts, mut stopped: watch::Receiver<bool>) {
     let mut idle = IDLE;
     loop {
         let is_stopping = *stopped.borrow();
@@ -72,10 +81,10 @@ async fn feed(mut parts: Parts, mut stopped: watch::Receiver<bool>) {
     }
 }
 
-impl Parts {
+impl FeedParts {
     /// Reads some records and has them entered; how many there were.
     async fn turn(&mut self) -> Result<usize, StreamError> {
-        let records = self.stream.peek(BATCH)?;
+        let records = self.stream.peek(self.batch)?;
         let wanted: Vec<&Value> = records.iter().filter(|record| is_for_the_ledger(record)).collect();
         if !self.enter(&wanted).await {
             // Neither entered nor set aside: the same records again.
@@ -119,7 +128,7 @@ impl Parts {
 
     /// Calls the ledger; the records that it asks for again.
     async fn unentered<'r>(&self, records: &'r [&'r Value]) -> &'r [&'r Value] {
-        let answer = self.gateway.functions.invoke(Function::Ledger, json!({ "Records": records })).await;
+        let answer = (self.ledger)(json!({ "Records": records })).await;
         let answer = match answer {
             Ok(answer) => answer,
             Err(error) => {
@@ -137,7 +146,7 @@ impl Parts {
         let number = sequence_number(record).unwrap_or("none");
         tracing::error!(sequence_number = number, "the ledger does not take a record; it is set aside");
         let (number, why) = (number.to_owned(), "the ledger failed with it".to_owned());
-        let at = self.gateway.clock.now();
+        let at = self.clock.now();
         let aside = SetAside { sequence_number: number, why, record: record.to_string(), at };
         let kept = self.store.set_aside(&aside).await;
         kept.inspect_err(|error| tracing::error!(%error, "a record is not set aside")).is_ok()
@@ -151,8 +160,8 @@ impl Parts {
     }
 }
 
-/// Records of one batch.
-const BATCH: usize = 500;
+/// Records of one batch of the program's own.
+pub(crate) const BATCH: usize = 500;
 const ATTEMPTS: u32 = 4;
 const PAUSE: Duration = Duration::from_millis(100);
 /// How long an empty stream is left alone, at first and at last.

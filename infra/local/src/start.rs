@@ -1,6 +1,6 @@
 //! Brings the bundle up, in the order in which its parts need each other, and down again.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use faregate_edge::{
     api::{Api, ApiError},
@@ -20,8 +20,8 @@ use crate::{
     gateway::Gateway,
     gateway_response::{GatewayResponses, InvalidGatewayResponse},
     integration::Integration,
-    invoke::{Functions, Remote},
-    ledger::{Feed, Parts},
+    invoke::{Function, Functions, Remote},
+    ledger::{self, Feed, FeedParts, Ledger},
     options::Options,
     pages::Pages,
     routes::{NobodyServes, Routes},
@@ -44,6 +44,16 @@ pub async fn start(options: Options) -> Result<Running, StartError> {
 /// # Errors
 /// [`StartError`] says in one line what is in the way.
 pub async fn start_at(options: Options, clock: Clock) -> Result<Running, StartError> {
+    let mut running = start_unfed(options, clock).await?;
+    running.feed()?;
+    Ok(running)
+}
+
+/// Starts the bundle without a feed of its own: a test feeds the ledger, and breaks it.
+///
+/// # Errors
+/// [`StartError`] says in one line what is in the way.
+pub async fn start_unfed(options: Options, clock: Clock) -> Result<Running, StartError> {
     let listen = |source| StartError::Listen { address: options.listen.clone(), source };
     let listener = TcpListener::bind(&options.listen).await.map_err(listen)?;
     let url = format!("http://{}", reachable(listener.local_addr().map_err(listen)?));
@@ -78,16 +88,13 @@ pub async fn start_at(options: Options, clock: Clock) -> Result<Running, StartEr
     let responses = GatewayResponses::shipped()?;
     let gateway = Arc::new(Gateway { functions, routes, pages, integration, responses, dialect, clock });
     let mark = (!options.memory).then(|| folder.file("ledger.position"));
-    let position = mark.as_deref().map(data::find).transpose()?.flatten();
-    let stream = Stream::new(dynamodb.database(), &config.table, position);
-    let feed = Feed::start(Parts { gateway: Arc::clone(&gateway), store: services.store.clone(), stream, mark });
     let (stop, stopped) = oneshot::channel::<()>();
     let served = server::serve(listener, Arc::clone(&gateway), async {
         // A sender that is gone stops the server as well.
         let _ = stopped.await;
     });
     let server = tokio::spawn(served);
-    Ok(Running { url, config, services, gateway, feed, folder, dynamodb, stop, server })
+    Ok(Running { url, config, services, gateway, feed: None, mark, folder, dynamodb, stop, server })
 }
 
 /// The bundle while it runs.
@@ -98,7 +105,9 @@ pub struct Running {
     pub config: Config,
     services: Services,
     gateway: Arc<Gateway>,
-    feed: Feed,
+    feed: Option<Feed>,
+    /// Where the feed remembers how far it is.
+    mark: Option<PathBuf>,
     folder: DataFolder,
     dynamodb: DynamoDb,
     stop: oneshot::Sender<()>,
@@ -110,6 +119,34 @@ impl Running {
     #[must_use]
     pub fn dynamodb_url(&self) -> String {
         self.dynamodb.url()
+    }
+
+    /// The table's stream, from its beginning.
+    #[must_use]
+    pub fn stream(&self) -> Stream {
+        Stream::new(self.dynamodb.database(), &self.config.table, None)
+    }
+
+    /// Feeds the ledger function from where the last feed was.
+    fn feed(&mut self) -> Result<(), DataError> {
+        let position = self.mark.as_deref().map(data::find).transpose()?.flatten();
+        let gateway = Arc::clone(&self.gateway);
+        let ledger: Ledger = Arc::new(move |batch| {
+            let gateway = Arc::clone(&gateway);
+            Box::pin(async move {
+                let answered = gateway.functions.invoke(Function::Ledger, batch).await;
+                answered.map_err(|error| error.to_string())
+            })
+        });
+        self.feed = Some(Feed::start(FeedParts {
+            ledger,
+            clock: self.gateway.clock.clone(),
+            store: self.services.store.clone(),
+            stream: self.stream().restarted(position),
+            mark: self.mark.clone(),
+            batch: ledger::BATCH,
+        }));
+        Ok(())
     }
 
     /// Makes the demo account of a store that has none yet.
@@ -137,7 +174,9 @@ impl Running {
             tracing::error!(%error, "the server did not stop in order");
         }
         self.services.write_down_refused().await;
-        self.feed.stop().await;
+        if let Some(feed) = self.feed {
+            feed.stop().await;
+        }
         // Connections to the store end with those who have them.
         drop((self.gateway, self.services));
         self.dynamodb.stop().await;

@@ -10,6 +10,7 @@ use dynoxide::{
 use serde_json::Value;
 
 /// A reader of a table's stream; it begins after the last record that it was told of, or at the beginning.
+#[derive(Clone)]
 pub struct Stream {
     database: Database,
     table: String,
@@ -21,6 +22,12 @@ impl Stream {
     #[must_use]
     pub fn new(database: Database, table: &str, after: Option<String>) -> Self {
         Self { database, table: table.to_owned(), after }
+    }
+
+    /// A reader of the same stream that begins after the record with the number `after`.
+    #[must_use]
+    pub fn restarted(&self, after: Option<String>) -> Self {
+        Self { after, ..self.clone() }
     }
 
     /// The number of the last record that was passed.

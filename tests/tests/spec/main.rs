@@ -26,6 +26,7 @@ mod layer;
 mod leases;
 mod lifecycle;
 mod limits;
+mod load;
 mod malformed;
 mod management;
 mod management_limits;
