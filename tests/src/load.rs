@@ -108,13 +108,13 @@ impl Load {
         let link = link.unwrap_or_else(|error| panic!("link: {error}"));
         let (stream, mark) = (scene.running.stream(), scene.mark());
         let config = scene.running.config.clone();
-        let lag = Lag::watch(stream.clone(), mark.clone());
+        let lag = Arc::new(Lag::watch(stream.clone(), mark.clone()));
         let crashes = Crashes::begin(link, stream.clone(), mark.clone(), &config, self.life);
 
         let began = Instant::now();
         let (span, mut calling) = (Arc::new(Span::new(self.end)), JoinSet::new());
         for _ in 0..self.callers {
-            calling.spawn(callers::call(Arc::clone(&scene), Arc::clone(&tally), Arc::clone(&span)));
+            calling.spawn(callers::call(Arc::clone(&scene), Arc::clone(&tally), Arc::clone(&span), Arc::clone(&lag)));
         }
         let owners =
             tokio::spawn(owners::change(Arc::clone(&scene), Arc::clone(&tally), self.pause, Arc::clone(&span)));
@@ -142,7 +142,7 @@ impl Load {
         feed.stop().await;
         drop(lag);
 
-        let compared = Comparison::of(&store, &config.policy, &tally).await;
+        let compared = Comparison::of(&store, &tally).await;
         let counts = tally.counts();
         let outcome = Outcome {
             requests: counts.requests,

@@ -1,16 +1,19 @@
 //! Callers: each sends its next call when it has the answer to the last one, and reports later what metered calls came to.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
 
-use crate::load::{Span, client::Client, scene::Scene, tally::Tally};
+use crate::load::{Span, client::Client, lag::Lag, scene::Scene, tally::Tally};
 
 /// Calls until it is over, then reports what is still open.
-pub(crate) async fn call(scene: Arc<Scene>, tally: Arc<Tally>, span: Arc<Span>) {
+pub(crate) async fn call(scene: Arc<Scene>, tally: Arc<Tally>, span: Arc<Span>, lag: Arc<Lag>) {
     let mut client = Client::to(&scene.running.url);
     let mut open = VecDeque::new();
     while span.takes_another() {
+        while lag.is_too_long() {
+            tokio::time::sleep(PATIENCE).await;
+        }
         let (method, path, price) = match fastrand::u8(..100) {
             0..50 => ("GET", "/demo/free", 0),
             50..75 => ("POST", "/demo/paid", 10_000),
@@ -60,6 +63,7 @@ fn usd(micro_usd: u64) -> String {
     format!("0.{micro_usd:06}")
 }
 
+const PATIENCE: Duration = Duration::from_millis(20);
 /// What a metered call reserves, in millionths of a dollar.
 const RESERVED: u64 = 100_000;
 /// Metered calls of one caller that wait for their report, at most.

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use faregate_domain::{cell::CellId, charge::ChargeId, id::AccountId, policy::Policy};
+use faregate_domain::{cell::CellId, charge::ChargeId, id::AccountId};
 use faregate_edge::now::Clock;
 use faregate_gate::audit::{Auditor, Report};
 use faregate_store::{RequestRow, Store};
@@ -31,9 +31,9 @@ struct Sums {
 
 impl Comparison {
     /// Compares the whole table.
-    pub(crate) async fn of(store: &Store, policy: &Policy, tally: &Tally) -> Self {
+    pub(crate) async fn of(store: &Store, tally: &Tally) -> Self {
         let (mut found, mut report, mut left) = (Self::default(), Report::default(), tally.charges());
-        let auditor = Auditor::new(store.clone(), Clock::system().now(), policy.clone());
+        let auditor = Auditor::new(store.clone(), Clock::system().now());
         found.differences = tally.faults();
         let known = tally.counts();
         for account in accounts(store).await {

@@ -4,7 +4,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -21,19 +21,26 @@ struct Watched {
     /// The reader, and the number of each record for the ledger that it has seen.
     seen: Mutex<(Stream, Vec<u128>)>,
     samples: Mutex<Vec<u64>>,
+    last: AtomicU64,
     mark: PathBuf,
 }
 
 impl Lag {
     /// Watches a ledger whose feed notes in `mark` how far it is.
     pub(crate) fn watch(stream: Stream, mark: PathBuf) -> Self {
-        let watched = Arc::new(Watched { seen: Mutex::new((stream, Vec::new())), samples: Mutex::default(), mark });
+        let watched = Arc::new(Watched {
+            seen: Mutex::new((stream, Vec::new())),
+            samples: Mutex::default(),
+            last: AtomicU64::new(0),
+            mark,
+        });
         let is_over = Arc::new(AtomicBool::new(false));
         let (watching, ends) = (Arc::clone(&watched), Arc::clone(&is_over));
         std::thread::spawn(move || {
             while !ends.load(Ordering::SeqCst) {
                 let lag = watching.measure();
                 lock(&watching.samples).push(lag);
+                watching.last.store(lag, Ordering::SeqCst);
                 std::thread::sleep(INTERVAL);
             }
         });
@@ -43,6 +50,11 @@ impl Lag {
     /// The lag at this moment.
     pub(crate) fn now(&self) -> u64 {
         self.watched.measure()
+    }
+
+    /// Whether callers should wait: a rate at which the ledger falls behind for ever is none that lasts.
+    pub(crate) fn is_too_long(&self) -> bool {
+        self.watched.last.load(Ordering::SeqCst) > MAX_BEHIND
     }
 
     /// What was measured so far, in ascending order.
@@ -93,5 +105,7 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-const INTERVAL: Duration = Duration::from_millis(200);
+/// Records that the ledger may be behind before callers wait.
+const MAX_BEHIND: u64 = 1_000;
+const INTERVAL: Duration = Duration::from_millis(100);
 const PAGE: usize = 1_000;
