@@ -48,7 +48,7 @@ impl Feed {
         Self { stop, feeding: tokio::spawn(feed(parts, stopped)) }
     }
 
-    /// Enters what is in the stream by now, then ends; for at most [`GRACE`].
+    /// Enters what is in the stream by now, then ends; for at most ten seconds.
     pub async fn stop(self) {
         let _ = self.stop.send(true);
         if tokio::time::timeout(GRACE, self.feeding).await.is_err() {
