@@ -132,9 +132,7 @@ impl Services {
     /// A table of the emulator at `endpoint`.
     #[must_use]
     pub fn table_at(endpoint: &str, table: &str) -> Store {
-        let region = Region::from_static("us-east-1");
-        let aws = aws_config::SdkConfig::builder().behavior_version(BehaviorVersion::latest()).region(region).build();
-        let client = aws_sdk_dynamodb::config::Builder::from(&aws)
+        let client = aws_sdk_dynamodb::config::Builder::from(&aws_of_nobody())
             .endpoint_url(endpoint)
             .credentials_provider(Credentials::new("local", "local", None, None, "faregate"));
         Store::new(Store::client_from(client, Patience::LOCAL), table.to_owned())
@@ -143,20 +141,20 @@ impl Services {
     /// Connects to an emulator at `dynamodb_endpoint`, with credentials that are none.
     #[must_use]
     pub fn connect_local(config: Config, dynamodb_endpoint: &str, clock: Clock) -> Self {
-        let region = Region::from_static("us-east-1");
-        let aws = aws_config::SdkConfig::builder().behavior_version(BehaviorVersion::latest()).region(region).build();
-        let client = aws_sdk_dynamodb::config::Builder::from(&aws)
-            .endpoint_url(dynamodb_endpoint)
-            .credentials_provider(Credentials::new("local", "local", None, None, "faregate"));
-        let client = Store::client_from(client, Patience::LOCAL);
         Self {
-            store: Store::new(client, config.table.clone()),
-            secrets: Secrets::new(&config.secrets, &aws),
+            store: Self::table_at(dynamodb_endpoint, &config.table),
+            secrets: Secrets::new(&config.secrets, &aws_of_nobody()),
             clock,
             refused: RefusedCalls::default(),
             config: Arc::new(config),
         }
     }
+}
+
+/// A configuration for emulators: a Region, because the SDK wants one, and no account.
+fn aws_of_nobody() -> aws_config::SdkConfig {
+    let region = Region::from_static("us-east-1");
+    aws_config::SdkConfig::builder().behavior_version(BehaviorVersion::latest()).region(region).build()
 }
 
 /// What Lambda gives a function: region and credentials in its environment, and an emulator's address where one is named.
