@@ -12,7 +12,7 @@ use futures_util::future::try_join_all;
 
 use crate::{
     App,
-    plan::{Plan, admitted, correction, settled, signed},
+    plan::{Plan, admitted, correction, settled},
     record::Told,
 };
 
@@ -88,7 +88,7 @@ impl App {
             }
             Fact::Settled { seq, charge } => return self.enter_settlement(cell, *seq, charge).await,
             Fact::Granted { seq, micro_usd, .. } => (Sequence::Grants, *seq, *micro_usd),
-            Fact::Returned { seq, amount } => (Sequence::Returns, *seq, signed(*amount)),
+            Fact::Returned { seq, amount } => (Sequence::Returns, *seq, amount.signed()),
         };
         let movement = Movement { sequence, seq, micro_usd, at: told.change.at };
         self.store.insert_movement(cell, &told.change.after.owner, &movement).await?;

@@ -61,7 +61,7 @@ fn number(fact: &Fact) -> (Sequence, u64, u64) {
 
 /// What an admitted request adds.
 pub(crate) fn admitted(seq: u64, at: Timestamp, route: &str, amount: MicroUsd) -> Part {
-    let numbers = Numbers { calls: 1, micro_usd: signed(amount) };
+    let numbers = Numbers { calls: 1, micro_usd: amount.signed() };
     Part { sequence: Sequence::Requests, seq, at, adds: vec![(Slot::admitted(route), numbers)] }
 }
 
@@ -72,7 +72,7 @@ pub(crate) fn settled(seq: u64, at: Timestamp, route: &str, reserved: MicroUsd, 
 
 /// The difference between a request as it was admitted and as it was settled.
 pub(crate) fn correction(route: &str, reserved: MicroUsd, charge: &SettledCharge) -> Vec<(Slot, Numbers)> {
-    let (reserved, actual) = (signed(reserved), signed(charge.settlement.actual));
+    let (reserved, actual) = (reserved.signed(), charge.settlement.actual.signed());
     let admitted = Slot::admitted(route);
     let now = Slot { route: route.to_owned(), code: charge.code().to_owned() };
     if now == admitted {
@@ -80,11 +80,6 @@ pub(crate) fn correction(route: &str, reserved: MicroUsd, charge: &SettledCharge
     }
     let gone = Numbers { calls: -1, micro_usd: reserved.saturating_neg() };
     vec![(admitted, gone), (now, Numbers { calls: 1, micro_usd: actual })]
-}
-
-/// An amount is at most a billion dollars, far below where 63 bits end.
-pub(crate) fn signed(amount: MicroUsd) -> i64 {
-    i64::try_from(amount.micro_usd()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

@@ -26,6 +26,13 @@ impl MicroUsd {
         self.0
     }
 
+    /// The amount in millionths of a dollar, for sums that may go below zero.
+    #[must_use]
+    pub fn signed(self) -> i64 {
+        // At most a billion dollars, far below where 63 bits end.
+        i64::try_from(self.0).unwrap_or(i64::MAX)
+    }
+
     /// The sum, held at [`MicroUsd::MAX`].
     #[must_use]
     pub fn plus(self, other: Self) -> Self {

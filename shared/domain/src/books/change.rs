@@ -109,7 +109,7 @@ impl Change {
             }
             let returned = if facts.is_empty() { MicroUsd::ZERO } else { after.returned };
             let before = before.map_or(MicroUsd::ZERO, |image| image.granted);
-            let micro_usd = signed(after.granted) + signed(returned) - signed(before);
+            let micro_usd = after.granted.signed() + returned.signed() - before.signed();
             facts.push(Fact::Granted { previous, seq: after.grant_seq, micro_usd });
         }
         if let Some(seq) = stepped(before.map(|image| image.requests), after.requests, "n")? {
@@ -122,11 +122,6 @@ impl Change {
         }
         Ok(facts)
     }
-}
-
-/// An amount is at most a billion dollars, far below where 63 bits end.
-fn signed(amount: MicroUsd) -> i64 {
-    i64::try_from(amount.micro_usd()).unwrap_or(i64::MAX)
 }
 
 /// The number that a sequence has come to, where this write moved it.
