@@ -15,7 +15,7 @@ use faregate_domain::{
     scope::GrantSet,
     time::Timestamp,
 };
-use faregate_edge::{entropy, input, problem::Problem, secrets::SecretName};
+use faregate_edge::{entropy, input, problem::Problem, secrets::SecretName, wish};
 use faregate_gate::{
     Caller,
     management::{Failure, Refusal, answer},
@@ -59,7 +59,7 @@ impl App {
             None => caller.key().and_then(|cell| cell.expires_at),
         };
         let allowlist = match body.allowlist {
-            Some(list) => field::allowlist(list.0)?,
+            Some(list) => wish::allowlist(list.0)?,
             None => caller.key().and_then(|cell| cell.allowlist.clone()),
         };
         let budget = match body.budget_usd {
@@ -67,7 +67,7 @@ impl App {
             None => caller.key().and_then(|cell| cell.purse.budget),
         };
         let grants = match &body.scopes {
-            Some(scopes) => field::grants(scopes, policy)?,
+            Some(scopes) => wish::grants(scopes, policy)?,
             None => policy.default_grants().clone(),
         };
         let plan = self.plan(caller).await?;

@@ -12,3 +12,4 @@ pub mod problem;
 pub mod seal;
 pub mod secrets;
 pub mod token;
+pub mod wish;
