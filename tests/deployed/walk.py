@@ -38,7 +38,7 @@ import boto3
 import yaml
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-FUNCTIONS = ["nonce", "verify", "keys", "charges", "check", "billing", "payments", "requests", "ledger", "authorizer"]
+FUNCTIONS = ["nonce", "verify", "keys", "charges", "check", "billing", "payments", "requests", "sessions", "ledger", "authorizer"]
 ORIGIN = "https://api.example.com"
 # Where the table is not.
 ELSEWHERE = "eu-west-1"
@@ -144,11 +144,29 @@ def walk(cloud, api, wallet, backend, data):
     assert expect(api.get("/v1/billing", bearer), 200)["data"]["wallet_usd"] == 7.5
     assert expect(api.get("/v1/payments/unmatched", bearer), 200)["data"] == []
 
+    step("a client session: made, redeemed once, charged to its key, ended")
+    backend_key = expect(api.post("/v1/api-keys", {"name": "b", "scopes": ["demo:*", "sessions:write"]}, bearer), 201)["data"]["key"]
+    backend_key = {"x-api-key": backend_key}
+    asked = {"client_reference_id": "user-42", "max_cost_usd": "0.01", "scopes": ["demo:*"]}
+    session = expect(api.post("/v1/client-sessions", asked, backend_key), 201)["data"]
+    secret = {"client_secret": session["client_secret"]["secret"]}
+    visitor = expect(api.post("/v1/client-sessions/redeem", secret), 200)["data"]["access_token"]
+    visitor = {"authorization": f"Bearer {visitor}"}
+    assert expect(api.post("/v1/client-sessions/redeem", secret), 401)["code"] == "invalid_client_secret"
+    expect(api.get("/demo/free", visitor), 200)
+    expect(api.post("/demo/paid", {}, visitor), 200)
+    page = f"/v1/client-sessions/{session['session']['id']}"
+    assert expect(api.get(page, backend_key), 200)["data"]["spent_usd"] == 0.01
+    expect(api.send("DELETE", page, None, backend_key), 204)
+    expect(api.get("/demo/free", visitor), 401)
+    preflight = {"origin": "http://localhost:3000", "access-control-request-method": "POST"}
+    expect(api.send("OPTIONS", "/v1/client-sessions/redeem", None, preflight), 204)
+
     step("the books: a row for each admitted request, and every number of every cell")
     books(cloud, table)
     step("the books are read out")
     listed = expect(api.get(f"/v1/requests?account_id={account}&route=POST%20/demo/paid", bearer), 200)
-    assert [row["cost_usd"] for row in listed["data"]] == [0.01] * 4, listed
+    assert [row["cost_usd"] for row in listed["data"]] == [0.01] * 5, listed
     numbers = expect(api.get("/v1/analytics?bucket=hour&group_by=key", bearer), 200)["data"]
     assert len(numbers["buckets"]) == 25, numbers
     expect(api.get(f"/v1/api-keys/{made['id']}/events", bearer), 200)

@@ -16,6 +16,7 @@ pub(crate) fn answer(decision: &Decision, request_id: &str, dialect: &Dialect) -
         account_id: rendering.text("accountId"),
         project_id: rendering.text("projectId"),
         key_id: Some(rendering.text("keyId")).filter(|id| !id.is_empty()),
+        client_session_id: Some(rendering.text("clientSessionId")).filter(|id| !id.is_empty()),
         environment: rendering.text("environment"),
         gallery: rendering.text("gallery"),
         scopes: scopes(principal),
@@ -55,6 +56,8 @@ struct PrincipalView<'d> {
     project_id: &'d str,
     /// `None` for a signed-in person.
     key_id: Option<&'d str>,
+    /// The client session in whose name the key is used.
+    client_session_id: Option<&'d str>,
     environment: &'d str,
     gallery: &'d str,
     scopes: Vec<&'d str>,

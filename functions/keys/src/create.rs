@@ -2,6 +2,7 @@
 
 use faregate_domain::{
     cell::{Cell, Owner, Purse, Status, StoredProof},
+    client_session::Tabs,
     counters::Counters,
     delegation::{Overreach, Wish},
     denial::Denial,
@@ -213,6 +214,7 @@ impl Draft<'_> {
             limits: self.limits,
             purse: Purse::empty(self.budget),
             leases: Leases::default(),
+            tabs: Tabs::default(),
             project_window: self.settings.window,
             counters: Counters::default(),
         }

@@ -31,6 +31,7 @@ pub(crate) fn functions(services: &Services) -> Result<Functions, StartError> {
             serde_json::to_value(answer).map_err(|error| error.to_string())
         })
     });
+    let sessions = faregate_sessions::App::new(services.clone());
     let requests = faregate_requests::App::new(services.clone());
     let authorizer = faregate_authorizer::App::new(services.clone());
     let authorizer: Handler = Arc::new(move |event| {
@@ -47,6 +48,7 @@ pub(crate) fn functions(services: &Services) -> Result<Functions, StartError> {
         (Function::Payments, over_http!(payments)),
         (Function::Ledger, ledger),
         (Function::Requests, over_http!(requests)),
+        (Function::Sessions, over_http!(sessions)),
         (Function::Authorizer, authorizer),
     ])))
 }

@@ -85,6 +85,8 @@ pub(crate) enum Function {
     Ledger,
     /// Reads the books out.
     Requests,
+    /// Hands sessions on to frontends, and answers browsers' preflights.
+    Sessions,
     /// Decides about each request.
     Authorizer,
 }
@@ -101,6 +103,7 @@ impl Function {
             Self::Billing,
             Self::Payments,
             Self::Requests,
+            Self::Sessions,
         ];
         all.into_iter().find(|function| function.to_string() == name)
     }
@@ -118,6 +121,7 @@ impl fmt::Display for Function {
             Self::Payments => "payments",
             Self::Ledger => "ledger",
             Self::Requests => "requests",
+            Self::Sessions => "sessions",
             Self::Authorizer => "authorizer",
         })
     }

@@ -111,6 +111,8 @@ struct PrincipalData {
     account_id: String,
     project_id: String,
     key_id: Option<String>,
+    #[serde(default)]
+    client_session_id: Option<String>,
     environment: String,
     gallery: String,
     scopes: Vec<String>,
@@ -124,6 +126,7 @@ impl PrincipalData {
             Part::Account => self.account_id.as_str(),
             Part::Project => &self.project_id,
             Part::Key => self.key_id.as_deref().unwrap_or_default(),
+            Part::Session => self.client_session_id.as_deref().unwrap_or_default(),
             Part::Environment => &self.environment,
             Part::Gallery => &self.gallery,
             Part::Scopes => "",

@@ -169,6 +169,8 @@ pub enum LimitSource {
     Route,
     /// The project's.
     Project,
+    /// The client session's.
+    Session,
 }
 
 impl LimitSource {
@@ -179,6 +181,7 @@ impl LimitSource {
             Self::Key => "key",
             Self::Route => "route",
             Self::Project => "project",
+            Self::Session => "session",
         }
     }
 }

@@ -77,6 +77,10 @@ identifier!(
     /// A login: the `jti` of its access token.
     SessionId, "jti_", 22
 );
+identifier!(
+    /// A client session, which a backend makes for a frontend.
+    ClientSessionId, "ses_", 22
+);
 
 impl EntryId {
     /// A fresh identifier of an account's entry of that number: 9 digits, so that ids sort as the entries were made, then

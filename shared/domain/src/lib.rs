@@ -7,6 +7,7 @@ pub mod books;
 pub mod cell;
 pub mod charge;
 pub mod clawback;
+pub mod client_session;
 pub mod counters;
 pub mod credential;
 pub mod delegation;

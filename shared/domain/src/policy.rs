@@ -9,6 +9,7 @@ use crate::{
 };
 
 mod check;
+pub mod cors;
 pub mod dialect;
 pub mod environment;
 pub mod fault;
@@ -19,6 +20,7 @@ pub mod route;
 mod shape;
 mod tree;
 
+pub use cors::Cors;
 pub use dialect::Dialect;
 pub use environment::{Environment, Limits, LimitsPatch};
 pub use fault::PolicyError;
@@ -42,6 +44,8 @@ pub struct Policy {
     sign_up: SignUp,
     operators: BTreeSet<Address>,
     management: Management,
+    cors: Cors,
+    session_page: Option<String>,
     dialect: Dialect,
 }
 
@@ -204,6 +208,18 @@ impl Policy {
     #[must_use]
     pub fn management(&self) -> &Management {
         &self.management
+    }
+
+    /// Which pages of other origins may read answers.
+    #[must_use]
+    pub fn cors(&self) -> &Cors {
+        &self.cors
+    }
+
+    /// The frontend's page that client sessions begin at, an absolute URL without a fragment.
+    #[must_use]
+    pub fn session_page(&self) -> Option<&str> {
+        self.session_page.as_deref()
     }
 
     /// How the product words its answers.

@@ -112,6 +112,10 @@ impl Gate {
             Ok(Err(denial)) => return Ok(Err(self.turn_away(Whose::Nobody, None, &denial, now).await)),
             Err(problem) => return Ok(Err(problem)),
         };
+        // What a frontend holds opens the gate and manages nothing.
+        if let Credential::Client(_) = credential {
+            return Ok(Err(self.turn_away(Whose::Nobody, None, &Denial::InvalidToken, now).await));
+        }
         let claim = match self.claim(&credential, now).await? {
             Ok(claim) => claim,
             Err(denial) => return Ok(Err(self.turn_away(Whose::Nobody, None, &denial, now).await)),

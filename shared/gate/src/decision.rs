@@ -3,16 +3,22 @@
 use faregate_domain::{
     attempt::{Admission, RouteBucket},
     cell::{Cell, CellId, Owner},
+    client_session::ClientPass,
     denial::Denial,
+    id::ClientSessionId,
+    origin::Origin,
     passage::Pledge,
-    policy::{Refusals, Route},
+    policy::{
+        Cors, Refusals, Route,
+        cors::{Admitted, CorsGrant},
+    },
     refused::Whose,
     rotation::Secret,
     standing::Standing,
     time::Timestamp,
 };
 
-use crate::{GateError, pass::Passed};
+use crate::{GateError, Request, pass::Passed};
 
 /// A decision and what it was based on.
 #[derive(Clone, Debug)]
@@ -27,6 +33,10 @@ pub struct Decision {
     pub principal: Option<Principal>,
     /// What is left of each limit, once that is known.
     pub standing: Option<Standing>,
+    /// What the answer says to a browser.
+    pub cors: CorsGrant,
+    /// What the list of the key, or of its session, says of where the request comes from.
+    listed: Admitted,
     /// Whose refusal it is counted as.
     pub(crate) whose: Whose,
 }
@@ -34,7 +44,16 @@ pub struct Decision {
 impl Decision {
     /// A refusal before anything was read.
     pub(crate) fn refused_unread(now: Timestamp, refusals: Refusals, denial: Denial) -> Self {
-        Self { now, refusals, verdict: Err(denial), principal: None, standing: None, whose: Whose::Nobody }
+        Self {
+            now,
+            refusals,
+            verdict: Err(denial),
+            principal: None,
+            standing: None,
+            cors: CorsGrant::default(),
+            listed: Admitted::Anywhere,
+            whose: Whose::Nobody,
+        }
     }
 
     /// What an attempt came to.
@@ -45,17 +64,25 @@ impl Decision {
         // Somebody who failed to prove who they are learns nothing of the cell.
         let (standing, is_known, whose) = (passed.standing(), passed.is_known(), passed.whose());
         let Passed { attempt, verdict, cell } = passed;
-        let principal = cell.as_ref().filter(|_| is_known).map(|cell| Principal::of(&attempt.cell, cell));
+        let known = cell.as_ref().filter(|_| is_known);
+        let listed = known.map_or(Admitted::Anywhere, |cell| attempt.listed(cell));
+        let principal = known.map(|cell| Principal::of(&attempt.cell, cell, attempt.proof.client()));
         let verdict = match (verdict, &cell) {
             (Ok(()), Some(cell)) => Ok(attempt.admitted(cell)),
             (Ok(()), None) => return Err(GateError::Contended),
             (Err(denial), _) => Err(denial),
         };
-        Ok(Self { now, refusals, verdict, principal, standing, whose })
+        Ok(Self { now, refusals, verdict, principal, standing, cors: CorsGrant::default(), listed, whose })
     }
 
     /// What a pledged attempt came to that its cell shows as applied, and whose answer nobody has.
-    pub(crate) fn recovered(pledge: &Pledge, cell: &Cell, route: &Route, now: Timestamp) -> Self {
+    pub(crate) fn recovered(
+        pledge: &Pledge,
+        cell: &Cell,
+        route: &Route,
+        pass: Option<&ClientPass>,
+        now: Timestamp,
+    ) -> Self {
         let bucket = RouteBucket::of(route);
         let standing = Standing::of(cell, cell.counters.latest(now), bucket.as_ref());
         let admission = Admission {
@@ -70,10 +97,25 @@ impl Decision {
             now,
             refusals: route.refusals,
             verdict: Ok(admission),
-            principal: Some(Principal::of(&pledge.charge.cell, cell)),
+            principal: Some(Principal::of(&pledge.charge.cell, cell, pass)),
             standing: Some(standing),
+            cors: CorsGrant::default(),
+            // Where there is a list, a call from elsewhere was not admitted.
+            listed: match cell.allowlist.as_ref().or(pass.and_then(|pass| pass.allowlist.as_ref())) {
+                Some(_) => Admitted::There,
+                None => Admitted::Anywhere,
+            },
             whose: Whose::Nobody,
         }
+    }
+
+    /// The same with what it says to the browser that sent `request`, if one did.
+    #[must_use]
+    pub(crate) fn answering(self, request: &Request, cors: &Cors) -> Self {
+        // A referer is no origin that a browser compares with.
+        let origin = request.header("origin").and_then(|text| Origin::parse(text).ok());
+        let granted = cors.grant(origin.as_ref()).narrowed(origin.as_ref(), self.listed);
+        Self { cors: granted, ..self }
     }
 
     /// One line of the log about it.
@@ -98,12 +140,19 @@ pub struct Principal {
     pub owner: Owner,
     /// What it may do, space-separated (RFC 6749, section 3.3).
     pub scopes: String,
+    /// The client session in whose name it calls.
+    pub session: Option<ClientSessionId>,
 }
 
 impl Principal {
-    pub(crate) fn of(id: &CellId, cell: &Cell) -> Self {
-        let scopes: Vec<_> = cell.grants.iter().map(faregate_domain::scope::Grant::as_str).collect();
-        Self { cell: id.clone(), owner: cell.owner.clone(), scopes: scopes.join(" ") }
+    pub(crate) fn of(id: &CellId, cell: &Cell, pass: Option<&ClientPass>) -> Self {
+        let grants = match pass {
+            Some(pass) => pass.scopes_under(&cell.grants),
+            None => cell.grants.iter().cloned().collect(),
+        };
+        let scopes: Vec<_> = grants.iter().map(faregate_domain::scope::Grant::as_str).collect();
+        let session = pass.map(|pass| pass.session.clone());
+        Self { cell: id.clone(), owner: cell.owner.clone(), scopes: scopes.join(" "), session }
     }
 
     /// The key's public id; empty for a session.

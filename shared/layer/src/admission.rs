@@ -48,6 +48,7 @@ fn member_of(part: Part) -> &'static str {
         Part::Account => "accountId",
         Part::Project => "projectId",
         Part::Key => "keyId",
+        Part::Session => "clientSessionId",
         Part::Environment => "environment",
         Part::Gallery => "gallery",
         Part::Scopes => "scopes",

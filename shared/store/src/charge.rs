@@ -8,6 +8,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use faregate_domain::{
     books::SettledCharge,
     charge::ChargeId,
+    client_session::CallTab,
     lease::Lease,
     money::MicroUsd,
     settlement::{ErrorCode, Outcome as End, Settlement},
@@ -17,7 +18,7 @@ use faregate_domain::{
 use crate::{
     Outcome, Store, StoreError,
     admit::book,
-    cell::{CELL, parse_number},
+    cell::{CELL, parse_number, tabs},
     client::{Item, Written},
     expression::{Builder, Write},
 };
@@ -56,8 +57,8 @@ impl Store {
         self.find(&charge.to_string(), SETTLEMENT).await?.map(|item| parse_settlement(&item)).transpose()
     }
 
-    /// Ends a lease as it was settled: what it reserved and the call did not cost goes back to the cell. Refused where
-    /// the lease is not in that place any more.
+    /// Ends a lease as it was settled: what it reserved and the call did not cost goes back to the cell, and comes off the
+    /// session's tab that the call is on. Refused where the lease is not in that place any more, or the tab not open any more.
     ///
     /// # Errors
     /// [`StoreError`] when DynamoDB gave no answer; a lease is ended once, however often that is sent.
@@ -66,10 +67,11 @@ impl Store {
         charge: &ChargeId,
         lease: &Lease,
         place: LeasePlace,
+        tab: Option<&CallTab>,
         settlement: &Settlement,
         now: Timestamp,
     ) -> Result<Outcome, StoreError> {
-        self.send(&ending(charge, lease, place, settlement, now)).await
+        self.send(&ending(charge, lease, place, tab, settlement, now)).await
     }
 }
 
@@ -90,7 +92,14 @@ fn recording(charge: &ChargeId, settlement: &Settlement, now: Timestamp) -> Writ
     builder.build(charge.to_string(), SETTLEMENT)
 }
 
-fn ending(charge: &ChargeId, lease: &Lease, place: LeasePlace, settlement: &Settlement, now: Timestamp) -> Write {
+fn ending(
+    charge: &ChargeId,
+    lease: &Lease,
+    place: LeasePlace,
+    tab: Option<&CallTab>,
+    settlement: &Settlement,
+    now: Timestamp,
+) -> Write {
     let map = match place {
         LeasePlace::Held => "l",
         LeasePlace::Lapsed => "x",
@@ -105,6 +114,9 @@ fn ending(charge: &ChargeId, lease: &Lease, place: LeasePlace, settlement: &Sett
     if refund > MicroUsd::ZERO {
         builder.number(":refund", refund.micro_usd());
         builder.set("bal = bal + :refund");
+    }
+    if let Some(tab) = tab {
+        tabs::settle(&mut builder, tab, refund);
     }
     // A lapsed lease was charged when it lapsed.
     let booked = match place {

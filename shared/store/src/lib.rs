@@ -8,6 +8,7 @@ mod bucket;
 mod cell;
 mod charge;
 mod client;
+mod client_session;
 mod expression;
 #[cfg(test)]
 mod fresh;
@@ -36,6 +37,10 @@ pub use books::{
 };
 pub use charge::LeasePlace;
 pub use client::{Meter, Patience, Store, StoreError};
+pub use client_session::{
+    SessionPlace, StoredClientSession,
+    booked::{SessionFact, SessionSequence},
+};
 pub use expression::Write;
 pub use funding::WalletOutcome;
 pub use idempotency::Record;

@@ -46,6 +46,11 @@ const TABLE: &[(&str, [&str; 8])] = &[
     ("GET /v1/api-keys/{id}/events", [NOBODY, OK, FOREIGN, NO_SCOPE, OK, REVOKED, NO_SCOPE, FOREIGN]),
     ("POST /v1/api-keys/verify", [NOBODY, NO_SCOPE, NO_SCOPE, NO_SCOPE, NO_SCOPE, REVOKED, OK, NO_SCOPE]),
     ("POST /v1/charges/{id}/settle", [NOBODY, NO_SCOPE, NO_SCOPE, NO_SCOPE, NO_SCOPE, REVOKED, OK, NO_SCOPE]),
+    ("GET /v1/client-sessions", [NOBODY, UNSAID, UNSAID, NO_SCOPE, OK, REVOKED, NO_SCOPE, UNSAID]),
+    ("POST /v1/client-sessions", [NOBODY, BY_KEY, BY_KEY, NO_SCOPE, MADE, REVOKED, NO_SCOPE, BY_KEY]),
+    ("POST /v1/client-sessions/redeem", [OK; 8]),
+    ("GET /v1/client-sessions/{id}", [NOBODY, OK, FOREIGN, NO_SCOPE, OK, REVOKED, NO_SCOPE, FOREIGN]),
+    ("DELETE /v1/client-sessions/{id}", [NOBODY, GONE, FOREIGN, NO_SCOPE, GONE, REVOKED, NO_SCOPE, FOREIGN]),
     ("GET /v1/me", [NOBODY, OK, OK, OK, OK, REVOKED, OK, OK]),
     ("GET /v1/projects", [NOBODY, OK, OK, NO_SCOPE, OK, REVOKED, NO_SCOPE, OK]),
     ("POST /v1/projects", [NOBODY, MADE, MADE, NO_SCOPE, OWNER_ONLY, REVOKED, NO_SCOPE, MADE]),
@@ -72,6 +77,10 @@ const NOBODY: &str = "401 missing_credentials";
 const REVOKED: &str = "401 invalid_api_key";
 const NO_SCOPE: &str = "403 insufficient_scope";
 const OWNER_ONLY: &str = "403 session_required";
+/// A client session charges the key that makes it.
+const BY_KEY: &str = "403 key_required";
+/// Whoever signed in must say whose sessions.
+const UNSAID: &str = "400 invalid_request";
 const OPERATOR: &str = "403 operator_required";
 /// Another tenant's: there is no such resource.
 const FOREIGN: &str = "404 not_found";

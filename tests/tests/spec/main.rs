@@ -14,6 +14,7 @@ mod billing;
 mod books;
 mod cap;
 mod client;
+mod client_sessions;
 mod credits;
 mod dialect;
 mod differential;

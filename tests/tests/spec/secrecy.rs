@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use faregate_tests::{Bundle, Caller, Fault, stripe};
+use faregate_tests::{Bundle, Caller, Fault, Session, stripe};
 use serde_json::{Value, json};
 
 /// Everything that was logged.
@@ -58,7 +58,10 @@ async fn no_secret_is_in_any_log_answer_error_or_item() {
     question_all(&bundle, &service, text, &mut shown).await;
     let paid = stripe::checkout("pi_1", &session.account_id, 500);
     let event_signature = pay(&bundle, &paid, &mut shown).await;
+    let (client_secret, client_token) = visit(&bundle, &session, &service, &mut shown).await;
     bundle.link.keep_playing(Some(Fault::Break));
+    shown += &redeem(&bundle, &client_secret).await;
+    shown += &bundle.knock(&Caller::Bearer(client_token.clone()), "GET", "/demo/free").await.answer.to_string();
     shown += &bundle.stripe(&paid).await.text;
     shown += &verify(&bundle, &service, "outage", &json!({"key": text, "method": "GET", "path": "/demo/free"})).await;
     shown += &bundle.knock(&key, "GET", "/demo/free").await.answer.to_string();
@@ -78,6 +81,9 @@ async fn no_secret_is_in_any_log_answer_error_or_item() {
         ("the key's secret part", &text[24..46]),
         ("the service's secret part", &service_text[24..46]),
         ("the token", signature),
+        ("a client secret's secret part", &client_secret[25..47]),
+        ("a client session's tag", client_token.rsplit('.').next().unwrap()),
+        ("the link secret", &"e".repeat(64)),
         ("the pepper", &"a".repeat(64)),
         ("the tag secret", &"b".repeat(64)),
         ("the signing seed", &"c".repeat(64)),
@@ -89,6 +95,53 @@ async fn no_secret_is_in_any_log_answer_error_or_item() {
             assert!(!content.contains(secret), "{name} is in {place}");
         }
     }
+}
+
+/// Makes a client session and uses it, with its secret and its token also in places where they should not be; returns both.
+async fn visit(bundle: &Bundle, session: &Session, service: &Caller, shown: &mut String) -> (String, String) {
+    let (_, key) = bundle.key(session, json!({"name": "backend", "scopes": "admin"})).await;
+    let body = json!({"client_reference_id": "u", "max_cost_usd": "0.01"});
+    let made = bundle.post("/v1/client-sessions", &key, &body).await;
+    let text = |pointer: &str| made.body.pointer(pointer).and_then(Value::as_str).unwrap().to_owned();
+    let (id, secret) = (text("/data/session/id"), text("/data/client_secret/secret"));
+    let redeemed = bundle
+        .send_with(
+            "POST",
+            "/v1/client-sessions/redeem",
+            &[("content-type", "application/json")],
+            Some(&json!({"client_secret": secret}).to_string()),
+        )
+        .await;
+    let token = redeemed.data("access_token").to_owned();
+    assert!(!token.is_empty(), "{}", redeemed.text);
+    for text in [&secret, &token] {
+        *shown += &redeem(bundle, text).await;
+        for caller in [Caller::Bearer(text.clone()), Caller::Key(text.clone())] {
+            for (method, path) in
+                [("GET", "/demo/free"), ("POST", "/demo/paid"), ("POST", "/demo/paid"), ("GET", "/nowhere")]
+            {
+                *shown += &bundle.knock(&caller, method, path).await.answer.to_string();
+            }
+            *shown += &bundle.get("/v1/client-sessions", &caller).await.text;
+            let odd = format!(r#"{{"client_reference_id":7,"metadata":{{"{text}":"{text}"}},"{text}":1}}"#);
+            *shown += &bundle.send("POST", "/v1/client-sessions", &caller, Some(&odd)).await.text;
+        }
+        *shown +=
+            &bundle.send("POST", "/v1/client-sessions", &key, Some(&format!(r#"{{"{text}":"{text}"}}"#))).await.text;
+        *shown += &bundle.get(&format!("/v1/client-sessions/{text}"), &key).await.text;
+        question_all(bundle, service, text, shown).await;
+    }
+    for page in [format!("/v1/client-sessions/{id}"), "/v1/client-sessions".to_owned()] {
+        *shown += &bundle.get(&page, &key).await.text;
+    }
+    (secret, token)
+}
+
+/// Redeems something that may be none; what is answered to a secret that works is the one place for its token.
+async fn redeem(bundle: &Bundle, text: &str) -> String {
+    let body = json!({"client_secret": text}).to_string();
+    let headers = [("content-type", "application/json")];
+    bundle.send_with("POST", "/v1/client-sessions/redeem", &headers, Some(&body)).await.text
 }
 
 /// Sends an event, and Stripe's secret in places where it should not be; returns the event's signature.

@@ -114,7 +114,7 @@ const SHOWN_KEY_MEMBERS: [&str; 15] = [
 ];
 
 /// Every problem code, one for each page in `docs/problems`.
-pub const CODES: [&str; 44] = [
+pub const CODES: [&str; 47] = [
     "allocation_exceeded",
     "allowlist_exceeded",
     "already_settled",
@@ -132,10 +132,12 @@ pub const CODES: [&str; 44] = [
     "insufficient_scope",
     "invalid_address",
     "invalid_api_key",
+    "invalid_client_secret",
     "invalid_event_signature",
     "invalid_request",
     "invalid_signature",
     "invalid_token",
+    "key_required",
     "key_revoked",
     "key_rotated",
     "limits_exceeded",
@@ -154,6 +156,7 @@ pub const CODES: [&str; 44] = [
     "request_timeout",
     "session_required",
     "too_many_projects",
+    "too_many_sessions",
     "unavailable",
     "unknown_route",
     "unsupported_media_type",

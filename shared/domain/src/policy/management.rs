@@ -151,7 +151,7 @@ const DEFAULT_VERIFY: &str = "/v1/api-keys/verify";
 const MAX_KEYS_BYTES: usize = 64;
 
 /// Paths that are answered before the gate is asked.
-const OTHERS: [&str; 15] = [
+const OTHERS: [&str; 16] = [
     "/.well-known",
     "/auth",
     "/docs",
@@ -162,6 +162,7 @@ const OTHERS: [&str; 15] = [
     "/v1/analytics",
     "/v1/billing",
     "/v1/charges",
+    "/v1/client-sessions",
     "/v1/me",
     "/v1/payments",
     "/v1/projects",
@@ -173,7 +174,7 @@ const OTHERS: [&str; 15] = [
 const UNCOUNTED: [&str; 2] = ["/self", "/verify"];
 
 /// Management paths whose callers prove a scope, so that the gate's write can count them.
-const COUNTED: [&str; 14] = [
+const COUNTED: [&str; 16] = [
     "/v1/analytics",
     "/v1/api-keys",
     "/v1/api-keys/{id}",
@@ -183,6 +184,8 @@ const COUNTED: [&str; 14] = [
     "/v1/billing",
     "/v1/billing/entries",
     "/v1/charges/{id}/settle",
+    "/v1/client-sessions",
+    "/v1/client-sessions/{id}",
     "/v1/projects",
     "/v1/projects/{id}",
     "/v1/projects/{id}/allocations",

@@ -37,6 +37,11 @@ pub(super) struct PolicyFile {
     /// How keys and accounts are managed.
     #[serde(default)]
     pub(super) management: ManagementFile,
+    /// Which pages of other origins may use the gate. Absent, browsers show its answers to no page.
+    pub(super) cors: Option<CorsFile>,
+    /// Client sessions: what a backend hands to a frontend.
+    #[serde(default)]
+    pub(super) client_sessions: ClientSessionsFile,
     /// How this product words its answers; absent, errors are problem details (RFC 9457).
     #[serde(default)]
     pub(super) dialect: DialectFile,
@@ -261,6 +266,27 @@ pub(super) struct ManagementLimitFile {
     /// Requests above the limit after a quiet window, at most the limit.
     #[cfg_attr(feature = "schema", schemars(range(max = 1_000_000)))]
     pub(super) burst: Option<u32>,
+}
+
+/// Which pages of other origins may use the gate.
+#[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub(super) struct CorsFile {
+    /// `[scheme://]host[:port]`, where the host may be `*.parent`; or `"*"` alone, which means any origin.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 64)))]
+    pub(super) origins: Vec<String>,
+}
+
+/// What a backend hands to a frontend.
+#[derive(Deserialize, Default)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub(super) struct ClientSessionsFile {
+    /// The frontend's page that takes a client secret, which is put behind a `#` at its end. Default `/client-session` of the
+    /// bundle's own origin.
+    #[cfg_attr(feature = "schema", schemars(length(max = 512)))]
+    pub(super) url: Option<String>,
 }
 
 /// How a product words its answers.

@@ -136,6 +136,7 @@ impl<'p> World<'p> {
                 filled("{id}", &self.program.key(&self.owner, json!("read-only")).await.0)
             }
             Some("projects") => filled("{id}", &self.project),
+            Some("client-sessions") if path.contains("{id}") => filled("{id}", &self.client_session().await.0),
             Some("charges") => filled("{id}", &self.charge().await),
             Some("accounts") => filled("{id}", &self.owner.account_id),
             Some("payments") if path.contains("{id}") => filled("{id}", &self.payment().await),
@@ -148,6 +149,8 @@ impl<'p> World<'p> {
             ("POST", "/v1/api-keys/{id}/rotate") => Some(json!({"grace_seconds": 60})),
             ("POST", "/v1/api-keys/{id}/explain") => Some(json!({"method": "GET", "path": "/demo/free"})),
             ("POST", "/v1/api-keys/verify") => Some(json!({"key": "", "method": "GET", "path": "/demo/free"})),
+            ("POST", "/v1/client-sessions") => Some(json!({"client_reference_id": "user-42"})),
+            ("POST", "/v1/client-sessions/redeem") => Some(json!({"client_secret": self.client_session().await.1})),
             ("POST", "/v1/charges/{id}/settle") => Some(json!({"outcome": "failed"})),
             ("POST", "/v1/projects/{id}/allocations") => Some(json!({"amount_usd": "-0.01"})),
             ("POST", "/v1/accounts/{id}/credits") => {
@@ -181,6 +184,15 @@ impl<'p> World<'p> {
 
     fn signature(&self, body: &Value) -> String {
         stripe::signature(stripe::SECRET, self.program.clock.now(), body.to_string().as_bytes())
+    }
+
+    /// A client session of the key that may everything, and its secret.
+    async fn client_session(&self) -> (String, String) {
+        let body = json!({"client_reference_id": "user-42"});
+        let answer = self.program.ask("POST", "/v1/client-sessions", &self.callers[4], Some(&body)).await;
+        assert_eq!(answer.status, 201, "{}", answer.text);
+        let text = |pointer: &str| answer.body.pointer(pointer).and_then(Value::as_str).unwrap().to_owned();
+        (text("/data/session/id"), text("/data/client_secret/secret"))
     }
 
     /// A call that waits to be settled.
