@@ -12,6 +12,7 @@ mod analytics;
 mod audit;
 mod billing;
 mod books;
+mod books_grammar;
 mod cap;
 mod client;
 mod credits;
