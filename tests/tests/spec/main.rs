@@ -35,6 +35,7 @@ mod money;
 mod movements;
 mod oddities;
 mod once;
+mod operators;
 mod payments;
 mod plans;
 mod policies;
