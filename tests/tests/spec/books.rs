@@ -330,3 +330,22 @@ async fn wherever_a_batch_beyond_a_gap_breaks_off_what_was_missing_is_counted_wh
         assert_eq!(calls, (3, 3, 3), "after {answered} answers");
     }
 }
+
+#[tokio::test]
+async fn what_the_ledger_wrote_may_arrive_once_more_after_everything_else() {
+    let (bundle, service, _, id, key) = bundle_with_key().await;
+    let mut books = Books::of(&bundle);
+    let charge = bundle.knock(&key, "POST", "/demo/metered").await.text("chargeId").to_owned();
+    let records = books.records();
+    bundle.link.keep_playing(Some(Fault::Duplicate));
+    assert_eq!(books.tell(&records).await, None);
+    bundle.link.keep_playing(None);
+    let report = json!({"outcome": "succeeded", "actual_usd": "0.037"});
+    assert_eq!(bundle.settle(&service, &charge, &report).await.status, 200);
+    books.catch_up().await;
+    let before = books.dump();
+    let late = bundle.link.deliver_late().await;
+    assert!(late.len() > 5, "{late:?}");
+    assert_eq!(books.dump(), before);
+    assert_eq!(rows(&bundle, &id).await[0].cost().micro_usd(), 37_000);
+}
