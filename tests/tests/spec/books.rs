@@ -340,12 +340,14 @@ async fn what_the_ledger_wrote_may_arrive_once_more_after_everything_else() {
     bundle.link.keep_playing(Some(Fault::Duplicate));
     assert_eq!(books.tell(&records).await, None);
     bundle.link.keep_playing(None);
-    let report = json!({"outcome": "succeeded", "actual_usd": "0.037"});
+    let report = json!({"outcome": "failed", "error_code": "model.timeout"});
     assert_eq!(bundle.settle(&service, &charge, &report).await.status, 200);
     books.catch_up().await;
     let before = books.dump();
     let late = bundle.link.deliver_late().await;
     assert!(late.len() > 5, "{late:?}");
     assert_eq!(books.dump(), before);
-    assert_eq!(rows(&bundle, &id).await[0].cost().micro_usd(), 37_000);
+    // Of a failed call a list by code finds the row, and not under `ok`.
+    let row = books.dump().into_values().find(|item| item["ir"].is_object()).unwrap();
+    assert_eq!((rows(&bundle, &id).await.len(), &row["co"]["S"]), (1, &json!("model.timeout")));
 }
