@@ -153,6 +153,7 @@ fn rotate(options: &Options, secret: RotatingSecret) -> Result<(), Failure> {
         RotatingSecret::Tag => (SecretName::Tag, "Keys that are made from now on carry a tag of the new secret."),
         RotatingSecret::Signing => (SecretName::Signing, "Tokens are signed under the new key from then on."),
         RotatingSecret::Seal => (SecretName::Seal, "Answers are sealed under the new secret from now on."),
+        RotatingSecret::Link => (SecretName::Link, "Client sessions and signed URLs are signed under the new secret."),
     };
     secrets::rotate(&options.data.join("secrets.json"), name, Clock::system().now())?;
     let name = name.as_str();
