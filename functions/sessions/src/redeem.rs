@@ -113,10 +113,9 @@ fn check(
     let redeemable = stored.session.check_redeemable(cell, origin, now);
     let has_list = stored.session.allowlist.is_some() || cell.is_some_and(|cell| cell.allowlist.is_some());
     *admitted = match redeemable {
-        Err(Unredeemable::Secret) => Admitted::Anywhere,
         Err(Unredeemable::Origin) => Admitted::Elsewhere,
         Ok(()) | Err(Unredeemable::Full { .. }) if has_list => Admitted::There,
-        Ok(()) | Err(Unredeemable::Full { .. }) => Admitted::Anywhere,
+        Ok(()) | Err(Unredeemable::Full { .. } | Unredeemable::Secret) => Admitted::Anywhere,
     };
     redeemable.map_err(|refused| match refused {
         Unredeemable::Secret => invalid_secret(),

@@ -11,7 +11,7 @@ use faregate_domain::{
     lease::Lease,
     settlement::{InvalidReport, Report, Settlement},
 };
-use faregate_store::{LeasePlace, Outcome};
+use faregate_store::{LeasePlace, Outcome, Reservation};
 
 use crate::{Gate, GateError};
 
@@ -93,10 +93,13 @@ impl Gate {
         let (store, now) = (&self.services().store, self.services().clock.now());
         let (lease, tab) = (&found.lease, found.tab.as_ref());
         match found.place {
-            Place::Cell(place) => match store.end_lease(charge, lease, place, tab, settlement, now).await? {
-                Outcome::Applied(cell) => Ok(Some(*cell)),
-                Outcome::Refused { .. } => Ok(None),
-            },
+            Place::Cell(place) => {
+                let reserved = Reservation { lease, place, tab };
+                match store.end_lease(charge, &reserved, settlement, now).await? {
+                    Outcome::Applied(cell) => Ok(Some(*cell)),
+                    Outcome::Refused { .. } => Ok(None),
+                }
+            }
             Place::Retired if store.end_retired_lease(charge, lease, tab, settlement, now).await? => {
                 Ok(store.find_cell(&charge.cell).await?)
             }

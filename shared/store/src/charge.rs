@@ -32,6 +32,17 @@ pub enum LeasePlace {
     Lapsed,
 }
 
+/// What a call has reserved.
+#[derive(Clone, Copy, Debug)]
+pub struct Reservation<'r> {
+    /// The amount, and until when.
+    pub lease: &'r Lease,
+    /// Where that is kept.
+    pub place: LeasePlace,
+    /// On which client session's tab it stands.
+    pub tab: Option<&'r CallTab>,
+}
+
 impl Store {
     /// Writes down how a charge is settled, unless that is written down already; states what stands there now.
     ///
@@ -65,13 +76,11 @@ impl Store {
     pub async fn end_lease(
         &self,
         charge: &ChargeId,
-        lease: &Lease,
-        place: LeasePlace,
-        tab: Option<&CallTab>,
+        reserved: &Reservation<'_>,
         settlement: &Settlement,
         now: Timestamp,
     ) -> Result<Outcome, StoreError> {
-        self.send(&ending(charge, lease, place, tab, settlement, now)).await
+        self.send(&ending(charge, reserved, settlement, now)).await
     }
 }
 
@@ -92,14 +101,8 @@ fn recording(charge: &ChargeId, settlement: &Settlement, now: Timestamp) -> Writ
     builder.build(charge.to_string(), SETTLEMENT)
 }
 
-fn ending(
-    charge: &ChargeId,
-    lease: &Lease,
-    place: LeasePlace,
-    tab: Option<&CallTab>,
-    settlement: &Settlement,
-    now: Timestamp,
-) -> Write {
+fn ending(charge: &ChargeId, reserved: &Reservation<'_>, settlement: &Settlement, now: Timestamp) -> Write {
+    let Reservation { lease, place, tab } = *reserved;
     let map = match place {
         LeasePlace::Held => "l",
         LeasePlace::Lapsed => "x",

@@ -35,7 +35,7 @@ pub use books::{
     Awaited, Booked, Booking, Event, Item, KnownCallers, Movement, PeriodNumbers, Positioned, RequestRow, RowFilter,
     RowPage, RowPosition, RowQuery, RowSettlement, RowSource, SetAside, is_cell, parse_change,
 };
-pub use charge::LeasePlace;
+pub use charge::{LeasePlace, Reservation};
 pub use client::{Meter, Patience, Store, StoreError};
 pub use client_session::{
     SessionPlace, StoredClientSession,

@@ -22,7 +22,7 @@ pub struct SessionFact {
     pub sequence: SessionSequence,
     /// Its number there.
     pub seq: u64,
-    /// What it adds to the charges (µUSD); below zero where a call cost less than it reserved.
+    /// What it adds to the charges, in millionths of a dollar; below zero where a call cost less than it reserved.
     pub micro_usd: i64,
 }
 

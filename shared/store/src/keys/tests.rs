@@ -46,6 +46,7 @@ fn cell(number: u8) -> Cell {
         limits: Limits::new(10, 0, 100, 1).unwrap(),
         purse: Purse::empty(None),
         leases: faregate_domain::lease::Leases::default(),
+        tabs: faregate_domain::client_session::Tabs::default(),
         project_window: None,
         counters: faregate_domain::counters::Counters::default(),
     }
