@@ -14,7 +14,7 @@ use faregate_domain::{
     time::Timestamp,
     window::{Window, WindowLength},
 };
-use faregate_store::{LeasePlace, Store, WalletChange};
+use faregate_store::{LeasePlace, Reservation, Store, WalletChange};
 use serde_json::json;
 
 use crate::engines::{Engine, item};
@@ -84,7 +84,8 @@ async fn settle(store: &Store, key: &CellId, now: Timestamp) {
         store.insert_settlement(&charge, &settlement, now).await.unwrap();
         for place in [LeasePlace::Held, LeasePlace::Lapsed] {
             for tab in [None, Some(tab(true)), Some(tab(false))] {
-                store.end_lease(&charge, &lease, place, tab.as_ref(), &settlement, now).await.unwrap();
+                let reserved = Reservation { lease: &lease, place, tab: tab.as_ref() };
+                store.end_lease(&charge, &reserved, &settlement, now).await.unwrap();
             }
         }
     }

@@ -156,7 +156,7 @@ async fn the_running_program_speaks_to_browsers_in_every_answer() {
     }
     let after = send("GET", "/demo/free", &[("x-api-key", demo.key())]).await.headers["x-ratelimit-remaining"].clone();
     assert_eq!(before.parse::<u64>().unwrap() - after.parse::<u64>().unwrap(), 1);
-    assert_eq!(send("OPTIONS", "/demo/free", &[("origin", "https://x.a.com")]).await.status, 401);
+    assert_eq!(send("OPTIONS", "/demo/free", &[("origin", "https://x.a.com")]).await.status, 404);
     let managing =
         send("OPTIONS", PATH, &[("origin", "https://x.a.com"), ("access-control-request-method", "POST")]).await;
     assert_eq!((managing.status, said(&managing).0), (405, None), "pages of other origins manage nothing");
@@ -166,7 +166,7 @@ async fn the_running_program_speaks_to_browsers_in_every_answer() {
 #[tokio::test]
 async fn what_browsers_are_told_stands_in_the_verify_call_too() {
     let scene = listed().await;
-    let faregate_tests::Caller::Key(key) = &scene.key else { panic!("a key") };
+    let Caller::Key(key) = &scene.key else { panic!("a key") };
     for (origin, allowed) in
         [(json!("https://x.a.com"), json!("https://x.a.com")), (json!("https://evil.com"), Value::Null)]
     {
