@@ -72,6 +72,13 @@ impl Origin {
     }
 }
 
+impl fmt::Display for Origin {
+    /// `scheme://host:port`, the port always there.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}://{}:{}", self.scheme, self.host, self.port)
+    }
+}
+
 /// One entry of a key's allowlist: `[scheme://]host[:port]`, where the host may be `*.parent`.
 ///
 /// Without a scheme both http and https match; without a port every port does; `*.myapp.com` matches
