@@ -38,7 +38,7 @@ import boto3
 import yaml
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-FUNCTIONS = ["nonce", "verify", "keys", "charges", "check", "billing", "payments", "requests", "ledger", "authorizer"]
+FUNCTIONS = ["nonce", "verify", "keys", "charges", "check", "billing", "payments", "requests", "links", "ledger", "authorizer"]
 ORIGIN = "https://api.example.com"
 # Where the table is not.
 ELSEWHERE = "eu-west-1"
@@ -143,6 +143,19 @@ def walk(cloud, api, wallet, backend, data):
         assert expect(api.pay(event, STRIPE_SECRET), 200)["data"]["status"] == "applied"
     assert expect(api.get("/v1/billing", bearer), 200)["data"]["wallet_usd"] == 7.5
     assert expect(api.get("/v1/payments/unmatched", bearer), 200)["data"] == []
+
+    step("a signed URL opens what it was made for, without a credential")
+    signed = expect(api.post("/v1/signed-urls", {"path": "/demo/media/cat.png?size=2"}, bearer), 201)["data"]
+    assert signed["url"].startswith(f"{ORIGIN}/demo/media/cat.png?"), signed
+    target = signed["url"].removeprefix(ORIGIN)
+    assert expect(api.get(target), 200)["backend"].startswith("/demo/media/cat.png?"), target
+    for other in [target.replace("size=2", "size=3"), target.replace("cat", "dog"), target + "&size=2", target[:-1] + "g"]:
+        assert expect(api.get(other), 403)["code"] == "invalid_signed_url", other
+    assert expect(api.send("POST", target), {403, 404})["code"] in ("invalid_signed_url", "unknown_route")
+    path, query = target.split("?")
+    asked = {"key": "", "method": "GET", "path": path, "query": query}
+    decided = expect(api.post("/v1/api-keys/verify", asked, service), 200)["data"]
+    assert decided["allowed"] and decided["charge_id"] is None and decided["principal"]["account_id"] == account, decided
 
     step("the books: a row for each admitted request, and every number of every cell")
     books(cloud, table)

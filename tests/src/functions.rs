@@ -25,6 +25,7 @@ pub struct Functions {
     billing: faregate_billing::App,
     payments: faregate_payments::App,
     requests: faregate_requests::App,
+    links: faregate_links::App,
 }
 
 /// Somebody who has signed in.
@@ -60,6 +61,7 @@ impl Functions {
             billing: faregate_billing::App::new(services.clone()),
             payments: faregate_payments::App::new(services.clone()),
             requests: faregate_requests::App::new(services.clone()),
+            links: faregate_links::App::new(services.clone()),
         }
     }
 
@@ -133,6 +135,7 @@ impl Functions {
             (_, Some("requests" | "requests.csv" | "analytics")) => {
                 call(event, |request| self.requests.handle(request)).await
             }
+            (_, Some("signed-urls")) => call(event, |request| self.links.handle(request)).await,
             _ if path.split('?').next().is_some_and(|path| path.ends_with("/events")) => {
                 call(event, |request| self.requests.handle(request)).await
             }

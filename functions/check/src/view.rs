@@ -4,14 +4,20 @@ use std::collections::BTreeMap;
 
 use faregate_domain::policy::Dialect;
 use faregate_edge::input::Usd;
-use faregate_gate::{Decision, decision::Principal, management::Data, rendering::Rendering};
+use faregate_gate::{
+    Decision,
+    decision::{Permit, Principal},
+    management::Data,
+    rendering::Rendering,
+};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
 /// The whole answer.
 pub(crate) fn answer(decision: &Decision, request_id: &str, dialect: &Dialect) -> serde_json::Result<String> {
     let rendering = Rendering::of(decision, request_id, dialect);
-    let lease = decision.verdict.as_ref().ok().and_then(|admission| admission.lease);
+    let admission = decision.verdict.as_ref().ok().and_then(Permit::admission);
+    let lease = admission.and_then(|admission| admission.lease);
     let principal = decision.principal.as_ref().map(|principal| PrincipalView {
         account_id: rendering.text("accountId"),
         project_id: rendering.text("projectId"),

@@ -32,6 +32,7 @@ pub(crate) fn functions(services: &Services) -> Result<Functions, StartError> {
         })
     });
     let requests = faregate_requests::App::new(services.clone());
+    let links = faregate_links::App::new(services.clone());
     let authorizer = faregate_authorizer::App::new(services.clone());
     let authorizer: Handler = Arc::new(move |event| {
         let authorizer = authorizer.clone();
@@ -47,6 +48,7 @@ pub(crate) fn functions(services: &Services) -> Result<Functions, StartError> {
         (Function::Payments, over_http!(payments)),
         (Function::Ledger, ledger),
         (Function::Requests, over_http!(requests)),
+        (Function::Links, over_http!(links)),
         (Function::Authorizer, authorizer),
     ])))
 }

@@ -25,7 +25,7 @@ pub use fault::PolicyError;
 pub use field::Field;
 pub use management::{CookieWithoutOrigin, Management};
 pub use plan::{Plan, SignUp};
-pub use route::{InvalidCost, MAX_CALL_COST, Method, Refusals, RequestPath, Route};
+pub use route::{InvalidCost, MAX_CALL_COST, Method, Refusals, RequestPath, Route, SignedUrls};
 
 /// A checked policy; every cross-reference in it holds.
 #[derive(Clone, Debug)]

@@ -144,7 +144,7 @@ mod tests {
         let error = ConfigError::Policy("p.yaml".into(), Policy::parse(&text).unwrap_err()).to_string();
         let lines: Vec<_> = error.lines().collect();
         let wanted =
-            ["p.yaml:42: routes[3].burst: a burst must not", "p.yaml:47: sign_up.plan: plan \"gold\" does not"];
+            ["p.yaml:43: routes[3].burst: a burst must not", "p.yaml:49: sign_up.plan: plan \"gold\" does not"];
         assert!(lines.len() == 2 && lines.iter().zip(wanted).all(|(line, wanted)| line.starts_with(wanted)), "{error}");
     }
 

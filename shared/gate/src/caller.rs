@@ -7,7 +7,9 @@ use faregate_domain::{
     denial::Denial,
     id::AccountId,
     money::MicroUsd,
+    origin::Origin,
     policy::Route,
+    query::Query,
     refused::Whose,
     rotation::Secret,
     scope::Scope,
@@ -167,6 +169,7 @@ impl Gate {
         let seen = Request {
             method: request.method().to_string(),
             path: input::path(request).to_owned(),
+            query: Query::default(),
             headers: lines(request.headers()),
             source_ip: input::source_ip(request),
             request_id: input::request_id(request),
@@ -215,6 +218,11 @@ fn answer(found: Result<Result<Caller, Problem>, GateError>) -> Result<Caller, P
         tracing::error!(%error, "a caller could not be identified");
         Err(Problem::unavailable())
     })
+}
+
+/// Where a management request comes from.
+pub(crate) fn origin(request: &HttpRequest) -> Option<Origin> {
+    Request { headers: lines(request.headers()), ..Request::default() }.origin()
 }
 
 /// What a key needs beside a secret: the scope, a permitted origin, and not to be frozen.

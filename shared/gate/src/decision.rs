@@ -3,6 +3,7 @@
 use faregate_domain::{
     attempt::{Admission, RouteBucket},
     cell::{Cell, CellId, Owner},
+    charge::ChargeId,
     denial::Denial,
     passage::Pledge,
     policy::{Refusals, Route},
@@ -22,7 +23,7 @@ pub struct Decision {
     /// Who renders a refusal.
     pub refusals: Refusals,
     /// The verdict.
-    pub verdict: Result<Admission, Denial>,
+    pub verdict: Result<Permit, Denial>,
     /// Who asked, once that is known.
     pub principal: Option<Principal>,
     /// What is left of each limit, once that is known.
@@ -37,6 +38,18 @@ impl Decision {
         Self { now, refusals, verdict: Err(denial), principal: None, standing: None, whose: Whose::Nobody }
     }
 
+    /// An admission by the signature in a request's URL.
+    pub(crate) fn signed(now: Timestamp, refusals: Refusals, principal: Principal) -> Self {
+        Self {
+            now,
+            refusals,
+            verdict: Ok(Permit::Signed),
+            principal: Some(principal),
+            standing: None,
+            whose: Whose::Nobody,
+        }
+    }
+
     /// What an attempt came to.
     ///
     /// # Errors
@@ -47,7 +60,7 @@ impl Decision {
         let Passed { attempt, verdict, cell } = passed;
         let principal = cell.as_ref().filter(|_| is_known).map(|cell| Principal::of(&attempt.cell, cell));
         let verdict = match (verdict, &cell) {
-            (Ok(()), Some(cell)) => Ok(attempt.admitted(cell)),
+            (Ok(()), Some(cell)) => Ok(Permit::Counted(Box::new(attempt.admitted(cell)))),
             (Ok(()), None) => return Err(GateError::Contended),
             (Err(denial), _) => Err(denial),
         };
@@ -69,7 +82,7 @@ impl Decision {
         Self {
             now,
             refusals: route.refusals,
-            verdict: Ok(admission),
+            verdict: Ok(Permit::Counted(Box::new(admission))),
             principal: Some(Principal::of(&pledge.charge.cell, cell)),
             standing: Some(standing),
             whose: Whose::Nobody,
@@ -82,10 +95,36 @@ impl Decision {
         let key_id = principal.map(Principal::key_id).unwrap_or_default();
         let account_id = principal.map(|principal| principal.owner.account.to_string()).unwrap_or_default();
         let (status, code, charge_id) = match &self.verdict {
-            Ok(admission) => (200, "ok", admission.charge.to_string()),
+            Ok(permit) => (200, "ok", permit.charge().map(ToString::to_string).unwrap_or_default()),
             Err(denial) => (denial.status(), denial.code(), String::new()),
         };
         tracing::info!(request_id, status, code, key_id, account_id, charge_id, "decided");
+    }
+}
+
+/// How a request was let through.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Permit {
+    /// Counted, and paid or reserved.
+    Counted(Box<Admission>),
+    /// By the signature in its URL, which counts and costs nothing.
+    Signed,
+}
+
+impl Permit {
+    /// The charge that it made, unless it came by a signature.
+    #[must_use]
+    pub fn charge(&self) -> Option<&ChargeId> {
+        self.admission().map(|admission| &admission.charge)
+    }
+
+    /// What was counted, and paid or reserved.
+    #[must_use]
+    pub fn admission(&self) -> Option<&Admission> {
+        match self {
+            Self::Counted(admission) => Some(admission),
+            Self::Signed => None,
+        }
     }
 }
 

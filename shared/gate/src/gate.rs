@@ -76,16 +76,17 @@ impl Gate {
                 Decision::of(passed, call.refusals(&self.services.config.policy), now)?
             }
         };
-        self.count_if_refused(&decision, call.route.as_deref()).await;
+        self.count_if_refused(&decision, call).await;
         Ok(decision)
     }
 
-    /// The route that a request belongs to.
+    /// The route that a request belongs to. Where a URL is signed, HEAD goes with GET.
     #[must_use]
     pub fn find_route(&self, request: &Request) -> Option<Cow<'_, Route>> {
-        let method = Method::parse(&request.method).ok()?;
         let path = RequestPath::parse(&request.path).ok()?;
-        self.services.config.policy.find_route(&method, &path).map(Cow::Borrowed)
+        let find = |method: &str| self.services.config.policy.find_route(&Method::parse(method).ok()?, &path);
+        let stand_in = || (request.is_signed() && request.method == "HEAD").then(|| find("GET")).flatten();
+        find(&request.method).or_else(stand_in).map(Cow::Borrowed)
     }
 
     /// Checks all that can be checked without the one write; what is left to do is that.
@@ -95,6 +96,9 @@ impl Gate {
         let Some(route) = call.route.as_deref() else {
             return refused(Denial::UnknownRoute);
         };
+        if call.request.is_signed() {
+            return Ok(Prepared::Decided(Box::new(self.decide_signed(call, route, now).await?)));
+        }
         let sessions = self.services.config.policy.sessions();
         let claim = match &call.credential {
             Ok(Credential::Token(_)) if sessions == Sessions::Refused => return refused(Denial::MissingCredentials),

@@ -130,7 +130,7 @@ impl Gate {
     /// Counts a refusal that is what all requests of the ticket are answered; whoever repeats one is not refused anew.
     async fn count_once(&self, asked: &Asked<'_>, outcome: &PassageOutcome, decision: &Decision) {
         if *outcome == PassageOutcome::Written {
-            self.count_if_refused(decision, asked.call.route.as_deref()).await;
+            self.count_if_refused(decision, asked.call).await;
         }
     }
 

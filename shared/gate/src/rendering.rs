@@ -10,7 +10,11 @@ use faregate_domain::{
     standing::{Level, Standing},
 };
 
-use crate::{Decision, decision::Principal, refusal};
+use crate::{
+    Decision,
+    decision::{Permit, Principal},
+    refusal,
+};
 
 /// A decision in the product's words.
 #[derive(Clone, Debug, PartialEq)]
@@ -79,8 +83,10 @@ fn context(decision: &Decision) -> BTreeMap<&'static str, String> {
     let of_owner = |read: fn(&Owner) -> String| owner.map(read).unwrap_or_default();
     let tightest = decision.standing.as_ref().map(Standing::tightest);
     let of_tightest = |read: fn(&Level) -> u64| tightest.map(|window| read(window).to_string()).unwrap_or_default();
-    let lease = decision.verdict.as_ref().ok().and_then(|admission| admission.lease);
-    let expires_in = decision.verdict.as_ref().ok().and_then(|admission| admission.expires_in_seconds);
+    let permit = decision.verdict.as_ref().ok();
+    let admission = permit.and_then(Permit::admission);
+    let lease = admission.and_then(|admission| admission.lease);
+    let expires_in = admission.and_then(|admission| admission.expires_in_seconds);
     let standing = decision.standing.as_ref();
     BTreeMap::from([
         ("accountId", of_owner(|owner| owner.account.to_string())),
@@ -89,7 +95,7 @@ fn context(decision: &Decision) -> BTreeMap<&'static str, String> {
         ("environment", of_owner(|owner| owner.environment.clone())),
         ("gallery", of_owner(|owner| owner.gallery.clone())),
         ("scopes", decision.principal.as_ref().map(|principal| principal.scopes.clone()).unwrap_or_default()),
-        ("chargeId", decision.verdict.as_ref().map(|admission| admission.charge.to_string()).unwrap_or_default()),
+        ("chargeId", permit.and_then(Permit::charge).map(ToString::to_string).unwrap_or_default()),
         ("settle", if lease.is_some() { "required".to_owned() } else { String::new() }),
         ("keyExpiresIn", expires_in.map(|seconds| seconds.to_string()).unwrap_or_default()),
         ("reservedUsd", lease.map(|lease| lease.amount.to_string()).unwrap_or_default()),

@@ -46,6 +46,7 @@ const TABLE: &[(&str, [&str; 8])] = &[
     ("GET /v1/api-keys/{id}/events", [NOBODY, OK, FOREIGN, NO_SCOPE, OK, REVOKED, NO_SCOPE, FOREIGN]),
     ("POST /v1/api-keys/verify", [NOBODY, NO_SCOPE, NO_SCOPE, NO_SCOPE, NO_SCOPE, REVOKED, OK, NO_SCOPE]),
     ("POST /v1/charges/{id}/settle", [NOBODY, NO_SCOPE, NO_SCOPE, NO_SCOPE, NO_SCOPE, REVOKED, OK, NO_SCOPE]),
+    ("POST /v1/signed-urls", [NOBODY, MADE, MADE, NO_SCOPE, MADE, REVOKED, NO_SCOPE, MADE]),
     ("GET /v1/me", [NOBODY, OK, OK, OK, OK, REVOKED, OK, OK]),
     ("GET /v1/projects", [NOBODY, OK, OK, NO_SCOPE, OK, REVOKED, NO_SCOPE, OK]),
     ("POST /v1/projects", [NOBODY, MADE, MADE, NO_SCOPE, OWNER_ONLY, REVOKED, NO_SCOPE, MADE]),

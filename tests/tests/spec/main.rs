@@ -47,6 +47,7 @@ mod rotation;
 mod secrecy;
 mod settle;
 mod sharing;
+mod signed_urls;
 mod standards;
 mod verify;
 mod wiring;

@@ -114,7 +114,7 @@ const SHOWN_KEY_MEMBERS: [&str; 15] = [
 ];
 
 /// Every problem code, one for each page in `docs/problems`.
-pub const CODES: [&str; 44] = [
+pub const CODES: [&str; 46] = [
     "allocation_exceeded",
     "allowlist_exceeded",
     "already_settled",
@@ -135,6 +135,7 @@ pub const CODES: [&str; 44] = [
     "invalid_event_signature",
     "invalid_request",
     "invalid_signature",
+    "invalid_signed_url",
     "invalid_token",
     "key_revoked",
     "key_rotated",
@@ -153,6 +154,7 @@ pub const CODES: [&str; 44] = [
     "request_in_flight",
     "request_timeout",
     "session_required",
+    "signed_url_expired",
     "too_many_projects",
     "unavailable",
     "unknown_route",

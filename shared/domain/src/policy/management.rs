@@ -1,6 +1,6 @@
 //! Where and how keys and accounts are managed, as far as that is the operator's to say.
 
-use super::route::{InvalidRoute, Method, Pattern, Refusals, RequestPath, Route, class_of};
+use super::route::{InvalidRoute, Method, Pattern, Refusals, RequestPath, Route, SignedUrls, class_of};
 use crate::{limit::Rate, money::MicroUsd, scope::Scope};
 
 /// The management paths of a product.
@@ -134,6 +134,7 @@ impl CountedPath {
             rate: self.rate,
             lease_seconds: None,
             refusals: Refusals::Gateway,
+            signed_urls: SignedUrls::Refused,
             environments: Vec::new(),
             class: self.class.clone(),
             pattern: self.pattern.clone(),
@@ -151,7 +152,7 @@ const DEFAULT_VERIFY: &str = "/v1/api-keys/verify";
 const MAX_KEYS_BYTES: usize = 64;
 
 /// Paths that are answered before the gate is asked.
-const OTHERS: [&str; 15] = [
+const OTHERS: [&str; 17] = [
     "/.well-known",
     "/auth",
     "/docs",
@@ -162,18 +163,20 @@ const OTHERS: [&str; 15] = [
     "/v1/analytics",
     "/v1/billing",
     "/v1/charges",
+    "/v1/leaks",
     "/v1/me",
     "/v1/payments",
     "/v1/projects",
     "/v1/requests",
     "/v1/requests.csv",
+    "/v1/signed-urls",
 ];
 
 /// What stands below the keys and is never counted: a key's own end, and the question of a service.
 const UNCOUNTED: [&str; 2] = ["/self", "/verify"];
 
 /// Management paths whose callers prove a scope, so that the gate's write can count them.
-const COUNTED: [&str; 14] = [
+const COUNTED: [&str; 15] = [
     "/v1/analytics",
     "/v1/api-keys",
     "/v1/api-keys/{id}",
@@ -188,4 +191,5 @@ const COUNTED: [&str; 14] = [
     "/v1/projects/{id}/allocations",
     "/v1/requests",
     "/v1/requests.csv",
+    "/v1/signed-urls",
 ];

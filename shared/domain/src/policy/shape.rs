@@ -153,6 +153,10 @@ pub(super) struct RouteFile {
     /// Who turns a refusal into an answer. Default `gateway`.
     #[serde(default)]
     pub(super) refusals: RefusalsFile,
+    /// Whether a signed URL (`POST /v1/signed-urls`) may stand for a credential: only where a call has no price, no settlement
+    /// and no limit of its own. Default `refused`.
+    #[serde(default)]
+    pub(super) signed_urls: SignedUrlsFile,
     /// The environments whose keys may call it. Default all.
     #[serde(default)]
     pub(super) environments: Vec<String>,
@@ -177,6 +181,18 @@ pub(super) enum RefusalsFile {
     Gateway,
     /// A layer in front of the API.
     Backend,
+}
+
+/// Whether signed URLs open a route.
+#[derive(Deserialize, Default, Clone, Copy)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub(super) enum SignedUrlsFile {
+    /// They do, uncounted.
+    Accepted,
+    /// Every call needs a credential.
+    #[default]
+    Refused,
 }
 
 /// What an account has bought.

@@ -149,6 +149,7 @@ impl<'p> World<'p> {
             ("POST", "/v1/api-keys/{id}/explain") => Some(json!({"method": "GET", "path": "/demo/free"})),
             ("POST", "/v1/api-keys/verify") => Some(json!({"key": "", "method": "GET", "path": "/demo/free"})),
             ("POST", "/v1/charges/{id}/settle") => Some(json!({"outcome": "failed"})),
+            ("POST", "/v1/signed-urls") => Some(json!({"path": "/demo/media/cat.png?size=2"})),
             ("POST", "/v1/projects/{id}/allocations") => Some(json!({"amount_usd": "-0.01"})),
             ("POST", "/v1/accounts/{id}/credits") => {
                 let number = self.program.number.fetch_add(1, Ordering::SeqCst);
