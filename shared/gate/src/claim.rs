@@ -68,7 +68,7 @@ impl Gate {
         }
     }
 
-    async fn claim_of_key(&self, text: &str, now: Timestamp) -> Result<Result<Claim, Denial>, GateError> {
+    pub(crate) async fn claim_of_key(&self, text: &str, now: Timestamp) -> Result<Result<Claim, Denial>, GateError> {
         let policy = &self.services().config.policy;
         let prefixes = || policy.environments().iter().map(|environment| environment.prefix.as_str());
         let tag = self.services().secrets.find(SecretName::Tag, now).await?;

@@ -10,6 +10,7 @@ pub mod explain;
 mod fund;
 mod gate;
 mod lanes;
+mod leaked;
 pub mod management;
 mod memory;
 mod once;
