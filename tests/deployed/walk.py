@@ -38,7 +38,7 @@ import boto3
 import yaml
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-FUNCTIONS = ["nonce", "verify", "keys", "charges", "check", "billing", "payments", "requests", "links", "ledger", "authorizer"]
+FUNCTIONS = ["nonce", "verify", "keys", "charges", "check", "billing", "payments", "requests", "links", "leaks", "ledger", "authorizer"]
 ORIGIN = "https://api.example.com"
 # Where the table is not.
 ELSEWHERE = "eu-west-1"
@@ -165,6 +165,16 @@ def walk(cloud, api, wallet, backend, data):
     numbers = expect(api.get("/v1/analytics?bucket=hour&group_by=key", bearer), 200)["data"]
     assert len(numbers["buckets"]) == 25, numbers
     expect(api.get(f"/v1/api-keys/{made['id']}/events", bearer), 200)
+
+    step("a report of a leaked key that nobody signed, and one that cannot be checked, end nothing")
+    unsigned = api.send("POST", "/v1/leaks/github", json.dumps([{"token": made["key"], "type": "t", "url": ""}]).encode())
+    assert expect(unsigned, 400)["code"] == "invalid_event_signature", unsigned
+    expect(api.get("/demo/free", key), 200)
+    # Where GitHub's keys are out of reach it is asked to send again; where they are not, none of them is of this name.
+    sealed = {"github-public-key-identifier": "nobody", "github-public-key-signature": "MAYCAQECAQE="}
+    report = json.dumps([{"token": made["key"], "type": "t", "url": ""}]).encode()
+    expect(api.send("POST", "/v1/leaks/github", report, sealed), {400, 503})
+    expect(api.get("/demo/free", key), 200)
 
     step("rotation and revocation at the very next call")
     rotated = expect(api.post(f"/v1/api-keys/{made['id']}/rotate", {"grace_seconds": 0}, bearer), 201)["data"]["key"]

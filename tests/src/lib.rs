@@ -8,6 +8,7 @@ mod call;
 mod capacity;
 pub mod engine;
 mod functions;
+pub mod github;
 mod knock;
 mod link;
 pub mod load;

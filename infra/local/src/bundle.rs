@@ -2,18 +2,20 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use faregate_domain::outbound::Target;
 use faregate_gate::Services;
+use faregate_outbound::Outbound;
 
 use crate::{
     invoke::{Function, Functions, Handler, http_handler},
     start::StartError,
 };
 
-/// The functions in this process, on the same services.
+/// The functions in this process, on the same services; the keys of leak reports are at `github_keys`.
 ///
 /// # Errors
 /// [`StartError::Function`] names the one that does not start.
-pub(crate) fn functions(services: &Services) -> Result<Functions, StartError> {
+pub(crate) fn functions(services: &Services, github_keys: Target) -> Result<Functions, StartError> {
     let failed =
         |function, reason: &dyn std::fmt::Display| StartError::Function { function, reason: reason.to_string() };
     let nonce = faregate_nonce::App::new(services.clone()).map_err(|error| failed("nonce", &error))?;
@@ -33,6 +35,8 @@ pub(crate) fn functions(services: &Services) -> Result<Functions, StartError> {
     });
     let requests = faregate_requests::App::new(services.clone());
     let links = faregate_links::App::new(services.clone());
+    let outbound = Outbound::new().map_err(StartError::Tls)?;
+    let leaks = faregate_leaks::App::new(services.clone(), outbound, github_keys);
     let authorizer = faregate_authorizer::App::new(services.clone());
     let authorizer: Handler = Arc::new(move |event| {
         let authorizer = authorizer.clone();
@@ -49,6 +53,7 @@ pub(crate) fn functions(services: &Services) -> Result<Functions, StartError> {
         (Function::Ledger, ledger),
         (Function::Requests, over_http!(requests)),
         (Function::Links, over_http!(links)),
+        (Function::Leaks, over_http!(leaks)),
         (Function::Authorizer, authorizer),
     ])))
 }

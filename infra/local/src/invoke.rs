@@ -87,6 +87,8 @@ pub(crate) enum Function {
     Requests,
     /// Signs URLs.
     Links,
+    /// Takes reports of leaked keys.
+    Leaks,
     /// Decides about each request.
     Authorizer,
 }
@@ -104,6 +106,7 @@ impl Function {
             Self::Payments,
             Self::Requests,
             Self::Links,
+            Self::Leaks,
         ];
         all.into_iter().find(|function| function.to_string() == name)
     }
@@ -122,6 +125,7 @@ impl fmt::Display for Function {
             Self::Ledger => "ledger",
             Self::Requests => "requests",
             Self::Links => "links",
+            Self::Leaks => "leaks",
             Self::Authorizer => "authorizer",
         })
     }

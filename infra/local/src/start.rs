@@ -2,6 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
+use faregate_domain::outbound::{InvalidTarget, Reach, Target};
 use faregate_edge::{
     api::{Api, ApiError},
     config::{Config, ConfigError},
@@ -80,7 +81,7 @@ pub async fn start_unfed(options: Options, clock: Clock) -> Result<Running, Star
     services.claim_layout().await.map_err(StartError::Layout)?;
     let functions = match &options.invoke {
         Some(base) => Functions::Remote(Remote::new(client::connect().map_err(StartError::Tls)?, base.clone())),
-        None => bundle::functions(&services)?,
+        None => bundle::functions(&services, github_keys(&options)?)?,
     };
     let api = Api::shipped()?.with_keys_at(config.policy.management().keys())?;
     let (routes, pages) = (Routes::of(&api)?, Pages::of(&api));
@@ -250,6 +251,14 @@ fn config(options: &Options, url: &str, folder: &DataFolder) -> Result<Config, C
         "FAREGATE_LAYER" => Some("present".to_owned()),
         _ => None,
     })
+}
+
+/// Where the keys of leak reports are published.
+fn github_keys(options: &Options) -> Result<Target, StartError> {
+    let place = options.github_keys.clone();
+    let there = || Target::parse(faregate_leaks::App::GITHUB_KEYS, Reach::Public);
+    let failed = |error: InvalidTarget| StartError::Function { function: "leaks", reason: error.to_string() };
+    place.map_or_else(|| there().map_err(failed), Ok)
 }
 
 /// An address that callers on this machine can use, also where the server listens on all of them.

@@ -40,14 +40,8 @@ impl Decision {
 
     /// An admission by the signature in a request's URL.
     pub(crate) fn signed(now: Timestamp, refusals: Refusals, principal: Principal) -> Self {
-        Self {
-            now,
-            refusals,
-            verdict: Ok(Permit::Signed),
-            principal: Some(principal),
-            standing: None,
-            whose: Whose::Nobody,
-        }
+        let unread = Self::refused_unread(now, refusals, Denial::InvalidSignedUrl);
+        Self { verdict: Ok(Permit::Signed), principal: Some(principal), ..unread }
     }
 
     /// What an attempt came to.

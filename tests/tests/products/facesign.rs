@@ -122,3 +122,31 @@ async fn what_is_not_limited_is_not_worth_a_retry() {
     assert_ne!(refused.body, Value::Null);
     product.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn media_links_expire_after_fifteen_minutes_and_a_fresh_one_works() {
+    let (product, session, sandbox, _) = open().await;
+    let (bearer, wanted) = (sandbox.bearer(), json!({"path": "/media/ses_1/portrait.jpg"}));
+    let fresh = async || {
+        let answer = product.send("POST", "/v1/signed-urls", &[("Authorization", &bearer)], &wanted).await;
+        assert_eq!(answer.status, 201, "{}", answer.body);
+        let url = answer.text("/data/url").to_owned();
+        url.strip_prefix(&product.running.url).unwrap().to_owned()
+    };
+    let link = fresh().await;
+    let seen = product.ask("GET", &link, &[], "").await;
+    assert_eq!((seen.status, seen.text("/data/path")), (200, "/media/ses_1/portrait.jpg"), "no key in the browser");
+    assert_eq!(seen.text("/data/context/environment"), "sandbox");
+    assert!(!seen.body.to_string().contains("faregate-signature"), "what signs it is not handed on");
+    let other = link.replace("portrait", "passport");
+    assert_eq!(product.ask("GET", &other, &[], "").await.verdict(), (403, "invalid_signed_url"));
+    product.wait_s(899);
+    assert_eq!(product.ask("GET", &link, &[], "").await.status, 200);
+    product.wait_s(1);
+    assert_eq!(product.ask("GET", &link, &[], "").await.verdict(), (403, "signed_url_expired"));
+    assert_eq!(product.ask("GET", &fresh().await, &[], "").await.status, 200);
+    // Who signed in manages keys; media, as every call, need a key.
+    let refused = product.send("POST", "/v1/signed-urls", &[("Authorization", &session.bearer())], &wanted).await;
+    assert_eq!(refused.status, 401);
+    product.stop().await;
+}

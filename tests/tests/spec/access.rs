@@ -62,6 +62,7 @@ const TABLE: &[(&str, [&str; 8])] = &[
     ("PATCH /v1/accounts/{id}", [NOBODY, OPERATOR, OPERATOR, OPERATOR, OPERATOR, REVOKED, OPERATOR, OK]),
     ("POST /v1/accounts/{id}/credits", [NOBODY, OPERATOR, OPERATOR, OPERATOR, OPERATOR, REVOKED, OPERATOR, MADE]),
     ("POST /v1/payments/stripe", [OK; 8]),
+    ("POST /v1/leaks/github", [OK; 8]),
     ("GET /v1/payments/unmatched", [NOBODY, OPERATOR, OPERATOR, OPERATOR, OPERATOR, REVOKED, OPERATOR, OK]),
     ("POST /v1/payments/{id}/assign", [NOBODY, OPERATOR, OPERATOR, OPERATOR, OPERATOR, REVOKED, OPERATOR, OK]),
 ];

@@ -5,7 +5,11 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use faregate_tests::{Bundle, Caller, Fault, stripe};
+use faregate_tests::{
+    Bundle, Caller, Fault,
+    github::{GitHub, ReportKey, send_report},
+    stripe,
+};
 use serde_json::{Value, json};
 
 /// Everything that was logged.
@@ -58,12 +62,14 @@ async fn no_secret_is_in_any_log_answer_error_or_item() {
     question_all(&bundle, &service, text, &mut shown).await;
     let paid = stripe::checkout("pi_1", &session.account_id, 500);
     let event_signature = pay(&bundle, &paid, &mut shown).await;
+    let url = hand_out(&bundle, &key, &mut shown).await;
     bundle.link.keep_playing(Some(Fault::Break));
     shown += &bundle.stripe(&paid).await.text;
     shown += &verify(&bundle, &service, "outage", &json!({"key": text, "method": "GET", "path": "/demo/free"})).await;
     shown += &bundle.knock(&key, "GET", "/demo/free").await.answer.to_string();
     shown += &bundle.get(&page, &key).await.text;
     bundle.link.keep_playing(None);
+    shown += &leak(&bundle, text).await;
     shown += &bundle
         .ask(json!({"type": "REQUEST", "methodArn": 1, "headers": {"x-api-key": text}}))
         .await
@@ -82,6 +88,8 @@ async fn no_secret_is_in_any_log_answer_error_or_item() {
         ("the tag secret", &"b".repeat(64)),
         ("the signing seed", &"c".repeat(64)),
         ("stripe's secret", stripe::SECRET),
+        ("a signed url's signature", url.rsplit('=').next().unwrap()),
+        ("the link secret", &"e".repeat(64)),
         ("an event's signature", event_signature.rsplit('=').next().unwrap()),
         ("the payer's address", "payer@example.com"),
     ] {
@@ -102,6 +110,42 @@ async fn pay(bundle: &Bundle, paid: &Value, shown: &mut String) -> String {
         *shown += &bundle.stripe_with(signature, body.as_bytes()).await.text;
     }
     signature
+}
+
+/// Opens a signed URL, rightly and wrongly; returns it. The answer that hands it out is the one that shows it.
+async fn hand_out(bundle: &Bundle, key: &Caller, shown: &mut String) -> String {
+    let made = bundle.post("/v1/signed-urls", key, &json!({"path": "/demo/media/cat.png"})).await;
+    assert_eq!(made.status, 201, "{}", made.text);
+    let url = made.data("url").to_owned();
+    let target = url.strip_prefix("https://api.example.com").unwrap();
+    for (caller, target) in [
+        (&Caller::Anonymous, target.to_owned()),
+        (&Caller::Anonymous, target.replace("cat", "dog")),
+        (&Caller::Anonymous, target.replace("/demo/media", "/nowhere")),
+        (key, target.to_owned()),
+    ] {
+        *shown += &bundle.knock(caller, "GET", &target).await.answer.to_string();
+    }
+    *shown += &bundle.post("/v1/signed-urls", key, &json!({"path": target})).await.text;
+    url
+}
+
+/// Has GitHub report the key, in every place of a report.
+async fn leak(bundle: &Bundle, text: &str) -> String {
+    let key = ReportKey::new(7);
+    let function = GitHub::publishing(&[&key]).await.function(&bundle.services);
+    let place = format!("https://example.com/{text}");
+    let mut shown = String::new();
+    for body in [
+        json!([{"token": text, "type": "faregate_api_key", "url": place, "source": text}]).to_string(),
+        json!([{"token": [text], "type": text}]).to_string(),
+        format!("[{text}"),
+    ] {
+        shown += &send_report(&function, &key.headers(body.as_bytes()), body.as_bytes()).await.text;
+        shown += &send_report(&function, &[], body.as_bytes()).await.text;
+    }
+    assert!(shown.contains("true_positive"), "{shown}");
+    shown
 }
 
 /// Asks for decisions about a key, with its text in every place where it should not be.

@@ -6,9 +6,16 @@ use std::sync::{
 };
 
 use faregate::{Options, Running, Wallet, start_at};
-use faregate_domain::time::Timestamp;
+use faregate_domain::{
+    outbound::{Reach, Target as Url},
+    time::Timestamp,
+};
 use faregate_edge::{api::Operation, now::Clock};
-use faregate_tests::{Answer, Caller, Session, ask_over_http, send_over_http, stripe};
+use faregate_tests::{
+    Answer, Caller, Session, ask_over_http,
+    github::{GitHub, ReportKey},
+    send_over_http, stripe,
+};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -18,6 +25,7 @@ pub(super) struct Program {
     wallets: [Arc<Wallet>; 2],
     clock: Clock,
     folder: TempDir,
+    report_key: ReportKey,
     number: AtomicU32,
 }
 
@@ -29,9 +37,11 @@ impl Program {
         let operator = Some(wallets[1].address().to_string());
         let clock = Clock::standing_at(Timestamp::from_epoch_s(1_792_540_800));
         let stripe_secret = Some(stripe::SECRET.into());
-        let running =
-            start_at(Options { operator, stripe_secret, ..Options::throw_away() }, clock.clone()).await.unwrap();
-        Self { running, wallets, clock, folder, number: AtomicU32::new(0) }
+        let report_key = ReportKey::new(7);
+        let github_keys = Url::parse(&GitHub::publishing(&[&report_key]).await.url, Reach::Loopback).ok();
+        let options = Options { operator, stripe_secret, github_keys, ..Options::throw_away() };
+        let running = start_at(options, clock.clone()).await.unwrap();
+        Self { running, wallets, clock, folder, report_key, number: AtomicU32::new(0) }
     }
 
     pub(super) async fn ask(&self, method: &str, path: &str, caller: &Caller, body: Option<&Value>) -> Answer {
@@ -42,7 +52,7 @@ impl Program {
     pub(super) async fn ask_about(&self, method: &str, target: &Target, caller: &Caller) -> Answer {
         let mut headers = caller.headers();
         headers.extend(target.body.as_ref().map(|_| ("content-type".into(), "application/json".into())));
-        headers.extend(target.signature.iter().map(|signature| ("stripe-signature".into(), signature.clone())));
+        headers.extend(target.signature.iter().cloned());
         let text = target.body.as_ref().map(Value::to_string).unwrap_or_default();
         self.send(method, &target.path, &headers, &text).await
     }
@@ -95,8 +105,8 @@ pub(super) struct World<'p> {
 pub(super) struct Target {
     pub(super) path: String,
     pub(super) body: Option<Value>,
-    /// What the body is signed with, where it is.
-    pub(super) signature: Option<String>,
+    /// The headers with what the body is signed with, where it is.
+    pub(super) signature: Vec<(String, String)>,
 }
 
 impl<'p> World<'p> {
@@ -155,12 +165,16 @@ impl<'p> World<'p> {
                 let number = self.program.number.fetch_add(1, Ordering::SeqCst);
                 Some(json!({"amount_usd": 1, "reference": format!("credit {number}")}))
             }
+            ("POST", "/v1/leaks/github") => Some(json!([{"token": "junk", "type": "faregate_api_key", "url": ""}])),
             ("POST", "/v1/payments/stripe") => Some(self.event(&self.owner.account_id)),
             ("POST", "/v1/payments/{id}/assign") => Some(json!({"account_id": self.owner.account_id})),
             _ => None,
         };
-        let signed = body.as_ref().filter(|_| operation.path == "/v1/payments/stripe");
-        let signature = signed.map(|body| self.signature(body));
+        let signature = match (operation.path.as_str(), &body) {
+            ("/v1/payments/stripe", Some(body)) => self.signature(body),
+            ("/v1/leaks/github", Some(body)) => self.program.report_key.headers(body.to_string().as_bytes()).into(),
+            _ => Vec::new(),
+        };
         Target { path, body, signature }
     }
 
@@ -173,15 +187,15 @@ impl<'p> World<'p> {
     /// A payment that nobody was credited with.
     async fn payment(&self) -> String {
         let body = self.event("a stranger");
-        let target =
-            Target { path: "/v1/payments/stripe".into(), signature: Some(self.signature(&body)), body: Some(body) };
+        let target = Target { path: "/v1/payments/stripe".into(), signature: self.signature(&body), body: Some(body) };
         let answer = self.program.ask_about("POST", &target, &Caller::Anonymous).await;
         assert_eq!(answer.data("status"), "kept", "{}", answer.text);
         target.body.unwrap()["data"]["object"]["payment_intent"].as_str().unwrap().to_owned()
     }
 
-    fn signature(&self, body: &Value) -> String {
-        stripe::signature(stripe::SECRET, self.program.clock.now(), body.to_string().as_bytes())
+    fn signature(&self, body: &Value) -> Vec<(String, String)> {
+        let signature = stripe::signature(stripe::SECRET, self.program.clock.now(), body.to_string().as_bytes());
+        vec![("stripe-signature".into(), signature)]
     }
 
     /// A call that waits to be settled.
