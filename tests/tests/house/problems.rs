@@ -88,7 +88,7 @@ fn what_a_page_lacks_is_named() {
                 \"title\": \"Not found\",\n  \"status\": 404,\n  \"detail\": \"x\",\n  \"code\": \"not_found\",\n  \"request_id\": \"r\"\n}\n```\n";
     assert_eq!(incomplete("not_found", page), Vec::<String>::new());
     for (from, to, count) in [
-        ("# `not_found`", "# Not found", 2),
+        ("# `not_found`", "# Not found", 3),
         ("It is not there.", "", 1),
         ("Look elsewhere.", "", 1),
         ("HTTP/1.1 404", "HTTP/1.1 400", 1),
