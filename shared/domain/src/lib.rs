@@ -22,6 +22,7 @@ pub mod ledger;
 pub mod limit;
 pub mod money;
 pub mod origin;
+pub mod outbound;
 pub mod passage;
 pub mod payment;
 pub mod policy;
