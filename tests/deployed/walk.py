@@ -11,9 +11,11 @@ of the template for it, and nothing else:
 - a method for all methods becomes one for each, and gateway responses are put once the API is there: its import knows
   neither;
 - the usage plan's requirement goes: it asks the caller for the plan's key and not the authorizer;
-- of what a generated secret must not hold it knows single characters only.
+- of what a generated secret must not hold it knows single characters only;
+- in one of the stacks webhooks may go to this machine, where the receiver is.
 """
 
+import base64
 import hmac
 import http.server
 import io
@@ -38,7 +40,7 @@ import boto3
 import yaml
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-FUNCTIONS = ["nonce", "verify", "keys", "charges", "check", "billing", "payments", "requests", "ledger", "authorizer"]
+FUNCTIONS = ["nonce", "verify", "keys", "charges", "check", "billing", "payments", "requests", "ledger", "endpoints", "webhooks", "authorizer"]
 ORIGIN = "https://api.example.com"
 # Where the table is not.
 ELSEWHERE = "eu-west-1"
@@ -153,6 +155,9 @@ def walk(cloud, api, wallet, backend, data):
     assert len(numbers["buckets"]) == 25, numbers
     expect(api.get(f"/v1/api-keys/{made['id']}/events", bearer), 200)
 
+    step("a webhook: in order, signed under what follows from the key, and in the log")
+    webhooks(api, backend, bearer)
+
     step("rotation and revocation at the very next call")
     rotated = expect(api.post(f"/v1/api-keys/{made['id']}/rotate", {"grace_seconds": 0}, bearer), 201)["data"]["key"]
     expect(api.get("/demo/free", key), 401)
@@ -163,6 +168,39 @@ def walk(cloud, api, wallet, backend, data):
     step("the end of a session")
     expect(api.send("POST", "/auth/logout", None, bearer), 204)
     expect(api.get("/v1/me", bearer), 401)
+
+
+def webhooks(api, backend, bearer):
+    """Events arrive at a receiver over TLS, through stream and queues, within a minute."""
+    made = expect(api.post("/v1/api-keys", {"name": "hooks", "scopes": ["*"]}, bearer), 201)["data"]
+    key = {"x-api-key": made["key"]}
+    for url in ["https://10.0.0.1/", "http://example.com/", "https://169.254.169.254/latest/meta-data"]:
+        assert expect(api.post("/v1/webhooks", {"url": url}, key), 400)["field"] == "url"
+    hook = expect(api.post("/v1/webhooks", {"url": f"{backend.url}/hook", "events": ["key.created", "key.revoked"]}, key), 201)["data"]
+    tag = hmac.new(made["key"].encode(), b"faregate webhook v1", "sha256").digest()
+    assert hook["secret"] == "whsec_" + base64.b64encode(tag).decode(), "another secret"
+    expect(api.post(f"/v1/webhooks/{hook['id']}/test", {}, key), 202)
+    other = expect(api.post("/v1/api-keys", {"name": "other"}, bearer), 201)["data"]["id"]
+    expect(api.send("DELETE", f"/v1/api-keys/{other}", None, bearer), 204)
+    wanted = {"webhook.test", "key.created", "key.revoked"}
+    for _ in range(60):
+        heard = [json.loads(body) for path, _, body in backend.received if path == "/hook"]
+        about = [one["type"] for one in heard if one["data"].get("key_id") in (None, other)]
+        if set(about) == wanted:
+            break
+        time.sleep(1)
+    assert set(about) == wanted and about.index("key.created") < about.index("key.revoked"), heard
+    for path, headers, body in backend.received:
+        signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
+        signature = "v1," + base64.b64encode(hmac.new(tag, signed, "sha256").digest()).decode()
+        assert headers["webhook-signature"] == signature, headers
+    for _ in range(30):
+        log = expect(api.get(f"/v1/webhooks/{hook['id']}/deliveries", key), 200)["data"]
+        if all(one["status"] == "delivered" for one in log):
+            break
+        time.sleep(1)
+    assert len(log) >= 3 and all(one["status"] == "delivered" for one in log), log
+    expect(api.send("DELETE", f"/v1/webhooks/{hook['id']}", None, key), 204)
 
 
 def books(cloud, table):
@@ -196,6 +234,9 @@ def product(cloud, parameters, wallet):
     assert "bfq_live_" in text, text
     key = re.search(r"bfq_live_[0-9A-Za-z]{55}", text)[0]
     expect(api.post("/v1/face/execute", {}, {"x-api-key": key}), 200)
+    # Here webhooks go to public addresses alone, as they do everywhere but in the stack before.
+    refused = expect(api.post("/v1/webhooks", {"url": "https://localhost/", "key_id": "key_0000000000000000"}, bearer), 400)
+    assert "public address" in json.dumps(refused), refused
     # No other credential surface: the same key as a bearer is not read.
     expect(api.post("/v1/face/execute", {}, {"authorization": f"Bearer {key}"}), 401)
 
@@ -265,6 +306,12 @@ class Template:
             if "security" in operation:
                 operation = {**operation, "security": [{"gate": []}]}
             path.update({method: operation for method in ["get", "post", "put", "patch", "delete", "head"]})
+
+    def let_webhooks_stay_here(self):
+        for name in ["Endpoints", "Webhooks"]:
+            properties = self.body["Resources"][name]["Properties"]
+            variables = properties.setdefault("Environment", {}).setdefault("Variables", {})
+            variables["FAREGATE_REACH"] = "loopback"
 
     def text(self):
         return json.dumps(self.body)
@@ -374,6 +421,8 @@ class Cloud:
 
     def deploy_api(self, name, parameters, region=None):
         template = Template(bucket(region or self.region))
+        if name == "faregate":
+            template.let_webhooks_stay_here()
         outputs = self.deploy(name, template.text(), parameters, region)
         api = Api(outputs, self)
         gateway = self.client("apigateway", region)
@@ -458,6 +507,7 @@ class Backend:
 
     def __init__(self, folder):
         self.requests = 0
+        self.received = []
         self.certificate = str(folder / "backend.pem")
         subprocess.run(
             ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
@@ -470,7 +520,9 @@ class Backend:
         class Handler(http.server.BaseHTTPRequestHandler):
             def answer(self):
                 backend.requests += 1
-                self.rfile.read(int(self.headers.get("content-length") or 0))
+                sent = self.rfile.read(int(self.headers.get("content-length") or 0))
+                if self.path == "/hook":
+                    backend.received.append((self.path, self.headers, sent))
                 body = json.dumps({"backend": self.path}).encode()
                 self.send_response(200)
                 self.send_header("content-type", "application/json")

@@ -25,6 +25,7 @@ pub struct Functions {
     billing: faregate_billing::App,
     payments: faregate_payments::App,
     requests: faregate_requests::App,
+    endpoints: faregate_endpoints::App,
 }
 
 /// Somebody who has signed in.
@@ -60,6 +61,7 @@ impl Functions {
             billing: faregate_billing::App::new(services.clone()),
             payments: faregate_payments::App::new(services.clone()),
             requests: faregate_requests::App::new(services.clone()),
+            endpoints: faregate_endpoints::App::new(services.clone()),
         }
     }
 
@@ -130,6 +132,7 @@ impl Functions {
                 call(event, |request| self.billing.handle(request)).await
             }
             (_, Some("payments")) => call(event, |request| self.payments.handle(request)).await,
+            (_, Some("webhooks")) => call(event, |request| self.endpoints.handle(request)).await,
             (_, Some("requests" | "requests.csv" | "analytics")) => {
                 call(event, |request| self.requests.handle(request)).await
             }

@@ -127,7 +127,9 @@ impl App {
             Some(ticket) => Some(self.gate.record(ticket, &text, now).await?),
             None => None,
         };
+        let secret = self.services().seal_signing_secret(&caller.account, &key, 0, now).await?;
         let new = NewKey {
+            secret: &secret,
             description: &description,
             cell: &cell,
             settings_version: draft.settings.version,

@@ -3,17 +3,18 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use faregate_gate::Services;
+use faregate_outbound::Outbound;
 
 use crate::{
     invoke::{Function, Functions, Handler, http_handler},
     start::StartError,
 };
 
-/// The functions in this process, on the same services.
+/// The functions in this process, on the same services; `queues` is where messages are sent.
 ///
 /// # Errors
 /// [`StartError::Function`] names the one that does not start.
-pub(crate) fn functions(services: &Services) -> Result<Functions, StartError> {
+pub(crate) fn functions(services: &Services, queues: &str) -> Result<Functions, StartError> {
     let failed =
         |function, reason: &dyn std::fmt::Display| StartError::Function { function, reason: reason.to_string() };
     let nonce = faregate_nonce::App::new(services.clone()).map_err(|error| failed("nonce", &error))?;
@@ -32,6 +33,16 @@ pub(crate) fn functions(services: &Services) -> Result<Functions, StartError> {
         })
     });
     let requests = faregate_requests::App::new(services.clone());
+    let endpoints = faregate_endpoints::App::new(services.clone());
+    let outbound = Outbound::new().map_err(StartError::Tls)?;
+    let webhooks = faregate_webhooks::App::new(services.clone(), outbound, faregate_webhooks::Queues::at(queues));
+    let webhooks: Handler = Arc::new(move |event| {
+        let webhooks = webhooks.clone();
+        Box::pin(async move {
+            let answer = webhooks.handle(event).await.map_err(|error| error.to_string())?;
+            serde_json::to_value(answer).map_err(|error| error.to_string())
+        })
+    });
     let authorizer = faregate_authorizer::App::new(services.clone());
     let authorizer: Handler = Arc::new(move |event| {
         let authorizer = authorizer.clone();
@@ -47,6 +58,8 @@ pub(crate) fn functions(services: &Services) -> Result<Functions, StartError> {
         (Function::Payments, over_http!(payments)),
         (Function::Ledger, ledger),
         (Function::Requests, over_http!(requests)),
+        (Function::Endpoints, over_http!(endpoints)),
+        (Function::Webhooks, webhooks),
         (Function::Authorizer, authorizer),
     ])))
 }

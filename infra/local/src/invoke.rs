@@ -85,6 +85,10 @@ pub(crate) enum Function {
     Ledger,
     /// Reads the books out.
     Requests,
+    /// Manages webhook endpoints.
+    Endpoints,
+    /// Tells webhook endpoints what happened.
+    Webhooks,
     /// Decides about each request.
     Authorizer,
 }
@@ -101,6 +105,7 @@ impl Function {
             Self::Billing,
             Self::Payments,
             Self::Requests,
+            Self::Endpoints,
         ];
         all.into_iter().find(|function| function.to_string() == name)
     }
@@ -118,6 +123,8 @@ impl fmt::Display for Function {
             Self::Payments => "payments",
             Self::Ledger => "ledger",
             Self::Requests => "requests",
+            Self::Endpoints => "endpoints",
+            Self::Webhooks => "webhooks",
             Self::Authorizer => "authorizer",
         })
     }

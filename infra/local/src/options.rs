@@ -41,6 +41,10 @@ pub struct Options {
     #[arg(long, env = "FAREGATE_DYNAMODB", value_name = "HOST:PORT")]
     pub dynamodb: Option<String>,
 
+    /// Where the embedded queues listen, loopback only [default: any free port; with --invoke 127.0.0.1:8002]
+    #[arg(long, env = "FAREGATE_QUEUES", value_name = "HOST:PORT")]
+    pub queues: Option<String>,
+
     /// Wallet address whose account operates this gate: it grants credit and makes service keys
     #[arg(long, env = "FAREGATE_OPERATOR", value_name = "ADDRESS")]
     pub operator: Option<String>,
@@ -66,6 +70,7 @@ impl Options {
             upstream: None,
             invoke: None,
             dynamodb: None,
+            queues: None,
             operator: None,
             stripe_secret: None,
             command: None,
@@ -77,6 +82,13 @@ impl Options {
     pub fn dynamodb_address(&self) -> &str {
         let default = if self.invoke.is_some() { "127.0.0.1:8001" } else { "127.0.0.1:0" };
         self.dynamodb.as_deref().unwrap_or(default)
+    }
+
+    /// Where the embedded queues listen.
+    #[must_use]
+    pub fn queues_address(&self) -> &str {
+        let default = if self.invoke.is_some() { "127.0.0.1:8002" } else { "127.0.0.1:0" };
+        self.queues.as_deref().unwrap_or(default)
     }
 }
 

@@ -39,4 +39,5 @@ pub mod standing;
 pub mod support;
 pub mod time;
 pub mod wallet;
+pub mod webhook;
 pub mod window;

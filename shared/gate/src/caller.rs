@@ -1,11 +1,14 @@
 //! Who manages: the session or key behind a management request, looked up as it is now.
 
+use std::sync::Arc;
+
 use faregate_domain::{
     attempt::{Proof, out_of_credit, permit},
     cell::{Cell, CellId, Status},
     credential::Credential,
     denial::Denial,
     id::AccountId,
+    key::ApiKey,
     money::MicroUsd,
     policy::Route,
     refused::Whose,
@@ -98,6 +101,15 @@ impl Gate {
             return Ok(caller);
         }
         Err(Problem::new(403, "operator_required", "Only an operator can do this."))
+    }
+
+    /// The key that a request presents, for one whose caller was found to hold it: what follows from the key's text.
+    ///
+    /// # Errors
+    /// [`GateError`] when a part failed.
+    pub async fn presented_key(&self, request: &HttpRequest, now: Timestamp) -> Result<Option<Arc<ApiKey>>, GateError> {
+        let Ok(Ok(credential)) = self.find_credential(request.method(), request.headers()) else { return Ok(None) };
+        Ok(self.claim(&credential, now).await?.ok().and_then(Claim::into_key))
     }
 
     async fn find_caller(

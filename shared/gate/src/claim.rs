@@ -38,6 +38,11 @@ impl Claim {
             key: None,
         })
     }
+
+    /// The key that was presented, where it is one.
+    pub(crate) fn into_key(self) -> Option<Arc<ApiKey>> {
+        self.key
+    }
 }
 
 impl Gate {

@@ -25,6 +25,7 @@ pub mod request;
 pub mod services;
 pub mod session;
 pub mod settle;
+pub mod signing;
 mod tally;
 mod turns;
 

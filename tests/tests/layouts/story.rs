@@ -86,6 +86,7 @@ async fn begin_passage(asker: &mut Asker<'_>) {
         chain_id: 1,
         secrets: SecretsLocation::File("none".into()),
         policy: faregate_edge::config::policy(None, None).unwrap(),
+        reach: faregate_domain::outbound::Reach::Public,
     };
     let store = Services::connect_local(config, asker.door.table_url(), Clock::standing_at(asker.door.now())).store;
     let now = asker.door.now();

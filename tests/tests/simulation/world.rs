@@ -69,6 +69,7 @@ impl Template {
             chain_id: 1,
             secrets: SecretsLocation::File(file),
             policy: Policy::parse(&POLICY.replace("operators: []", &operators)).unwrap(),
+            reach: faregate_domain::outbound::Reach::Public,
         };
         let (engine, wire) = (Engine::in_memory(), Wire::default());
         let (post, table) = (wire.clone(), engine.clone());

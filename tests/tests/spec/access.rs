@@ -63,9 +63,23 @@ const TABLE: &[(&str, [&str; 8])] = &[
     ("POST /v1/payments/stripe", [OK; 8]),
     ("GET /v1/payments/unmatched", [NOBODY, OPERATOR, OPERATOR, OPERATOR, OPERATOR, REVOKED, OPERATOR, OK]),
     ("POST /v1/payments/{id}/assign", [NOBODY, OPERATOR, OPERATOR, OPERATOR, OPERATOR, REVOKED, OPERATOR, OK]),
+    ("GET /v1/webhooks", [NOBODY, OK, OK, NO_SCOPE, OK, REVOKED, NO_SCOPE, OK]),
+    ("POST /v1/webhooks", [NOBODY, MADE, NOT_THEIR_KEY, NO_SCOPE, MADE, REVOKED, NO_SCOPE, NOT_THEIR_KEY]),
+    ("GET /v1/webhooks/{id}", [NOBODY, OK, FOREIGN, NO_SCOPE, OK, REVOKED, NO_SCOPE, FOREIGN]),
+    ("PATCH /v1/webhooks/{id}", [NOBODY, OK, FOREIGN, NO_SCOPE, OK, REVOKED, NO_SCOPE, FOREIGN]),
+    ("DELETE /v1/webhooks/{id}", [NOBODY, GONE, FOREIGN, NO_SCOPE, GONE, REVOKED, NO_SCOPE, FOREIGN]),
+    ("POST /v1/webhooks/{id}/test", [NOBODY, ON_ITS_WAY, FOREIGN, NO_SCOPE, ON_ITS_WAY, REVOKED, NO_SCOPE, FOREIGN]),
+    ("GET /v1/webhooks/{id}/deliveries", [NOBODY, OK, FOREIGN, NO_SCOPE, OK, REVOKED, NO_SCOPE, FOREIGN]),
+    (
+        "POST /v1/webhooks/{id}/deliveries/{delivery}/redeliver",
+        [NOBODY, ON_ITS_WAY, FOREIGN, NO_SCOPE, ON_ITS_WAY, REVOKED, NO_SCOPE, FOREIGN],
+    ),
 ];
 
 const OK: &str = "200";
+const ON_ITS_WAY: &str = "202";
+/// Whoever signed in elsewhere names a key that is none of theirs.
+const NOT_THEIR_KEY: &str = "400 invalid_request";
 const MADE: &str = "201";
 const GONE: &str = "204";
 const NOBODY: &str = "401 missing_credentials";

@@ -88,6 +88,8 @@ pub(super) struct World<'p> {
     program: &'p Program,
     owner: Session,
     callers: [Caller; 8],
+    /// The id of the key with every scope.
+    wide: String,
     project: String,
 }
 
@@ -108,7 +110,7 @@ impl<'p> World<'p> {
         let neighbour = program.login(&program.wallets[0]).await;
         let operator = program.login(&program.wallets[1]).await;
         let (_, narrow) = program.key(&owner, json!(["demo:write"])).await;
-        let (_, wide) = program.key(&owner, json!("admin")).await;
+        let (wide_id, wide) = program.key(&owner, json!("admin")).await;
         let (ended, revoked) = program.key(&owner, json!("admin")).await;
         let answer = program.ask("DELETE", &format!("/v1/api-keys/{ended}"), &owner.caller(), None).await;
         assert_eq!(answer.status, 204);
@@ -117,7 +119,7 @@ impl<'p> World<'p> {
         let project = me.data("default_project_id").to_owned();
         let callers =
             [Caller::Anonymous, owner.caller(), neighbour.caller(), narrow, wide, revoked, service, operator.caller()];
-        Self { program, owner, callers, project }
+        Self { program, owner, callers, wide: wide_id, project }
     }
 
     /// One for each column.
@@ -138,12 +140,15 @@ impl<'p> World<'p> {
             Some("projects") => filled("{id}", &self.project),
             Some("charges") => filled("{id}", &self.charge().await),
             Some("accounts") => filled("{id}", &self.owner.account_id),
+            Some("webhooks") if path.contains("{id}") => self.webhook(path).await,
             Some("payments") if path.contains("{id}") => filled("{id}", &self.payment().await),
             _ => path.clone(),
         };
         let body = match (*method, operation.path.as_str()) {
             ("POST", "/auth/verify") => Some(self.program.proof(&self.owner.wallet).await),
             ("PATCH", "/v1/accounts/{id}") => Some(json!({"plan": "studio"})),
+            ("POST", "/v1/webhooks") => Some(json!({"url": "https://hooks.invalid/", "key_id": self.wide})),
+            ("PATCH", "/v1/webhooks/{id}") => Some(json!({"events": ["key.created"]})),
             ("POST", "/v1/api-keys" | "/v1/projects") | ("PATCH", _) => Some(json!({"name": "new"})),
             ("POST", "/v1/api-keys/{id}/rotate") => Some(json!({"grace_seconds": 60})),
             ("POST", "/v1/api-keys/{id}/explain") => Some(json!({"method": "GET", "path": "/demo/free"})),
@@ -181,6 +186,20 @@ impl<'p> World<'p> {
 
     fn signature(&self, body: &Value) -> String {
         stripe::signature(stripe::SECRET, self.program.clock.now(), body.to_string().as_bytes())
+    }
+
+    /// A path about an endpoint of the key with every scope, and about a delivery to it.
+    async fn webhook(&self, path: &str) -> String {
+        let body = json!({"url": "https://hooks.invalid/"});
+        let made = self.program.ask("POST", "/v1/webhooks", &self.callers[4], Some(&body)).await;
+        assert_eq!(made.status, 201, "{}", made.text);
+        let path = path.replace("{id}", made.data("id"));
+        if !path.contains("{delivery}") {
+            return path;
+        }
+        let test = format!("/v1/webhooks/{}/test", made.data("id"));
+        let sent = self.program.ask("POST", &test, &self.callers[4], None).await;
+        path.replace("{delivery}", sent.data("id"))
     }
 
     /// A call that waits to be settled.
