@@ -177,9 +177,7 @@ async fn a_receiver_that_hangs_is_given_up() {
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n").await;
         std::future::pending::<()>().await;
     });
-    let before = tokio::time::Instant::now();
     assert_eq!(post(&nowhere(), &local(address)).await, Err(OutboundError::TimedOut));
-    assert_eq!(before.elapsed().as_secs(), DEADLINE.as_secs());
     held.abort();
 }
 
@@ -191,9 +189,7 @@ async fn a_body_without_end_does_not_take_the_status_away() {
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\nx").await;
         std::future::pending::<()>().await;
     });
-    let before = tokio::time::Instant::now();
     assert_eq!(post(&nowhere(), &local(address)).await.unwrap().status.as_u16(), 200);
-    assert!(before.elapsed() < DEADLINE);
     endless.abort();
 }
 

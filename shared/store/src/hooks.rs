@@ -20,17 +20,10 @@ mod secret;
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::{
-    error::SdkError,
-    operation::put_item::PutItemError,
-    types::{AttributeValue, ReturnValuesOnConditionCheckFailure},
-};
+use aws_sdk_dynamodb::{error::SdkError, operation::put_item::PutItemError, types::AttributeValue};
 use faregate_domain::id::{AccountId, WebhookId};
 
-use crate::{
-    Store, StoreError,
-    client::{Item, Written},
-};
+use crate::{Store, StoreError, client::Item, expression::Builder};
 
 pub use delivery::{is_delivery, parse_delivery};
 pub use due::{Due, DueItem};
@@ -40,33 +33,34 @@ pub use reminder::Reminder;
 pub use secret::{KeySecretItem, SealedSecret, parse_key_secrets};
 
 impl Store {
-    /// Puts an item where `condition` holds. The SDK may send it again: whoever is refused must look whether what stands
-    /// there is its own.
-    async fn put_where(
-        &self,
-        item: Item,
-        condition: &str,
-        values: impl IntoIterator<Item = (&'static str, AttributeValue)>,
-    ) -> Result<Written, StoreError> {
-        let mut put = self
-            .client()
-            .put_item()
-            .table_name(self.table())
-            .set_item(Some(item))
-            .condition_expression(condition)
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        for (name, value) in values {
-            put = put.expression_attribute_values(name, value);
-        }
-        match put.send().await {
-            Ok(_) => Ok(Written::Applied(Item::new())),
+    /// Puts an item where none of its keys is; the SDK may send it again, and finds its own then.
+    async fn put_once(&self, item: Item) -> Result<bool, StoreError> {
+        let put = self.client().put_item().table_name(self.table()).set_item(Some(item));
+        match put.condition_expression("attribute_not_exists(pk)").send().await {
+            Ok(_) => Ok(true),
             Err(SdkError::ServiceError(service)) => match service.into_err() {
-                PutItemError::ConditionalCheckFailedException(refused) => Ok(Written::Refused(refused.item)),
+                PutItemError::ConditionalCheckFailedException(_) => Ok(false),
                 other => Err(StoreError::refused("put", &other)),
             },
             Err(other) => Err(StoreError::unanswered("put", &other)),
         }
     }
+}
+
+/// A write that leaves an item's attributes as they stand in `item`, and without those of `optional` that do not; whatever a
+/// later version has added stays.
+fn leaving(item: &Item, optional: &[&str]) -> Builder {
+    let mut builder = Builder::default();
+    for (name, value) in item.iter().filter(|(name, _)| !matches!(name.as_str(), "pk" | "sk")) {
+        builder.name(&format!("#{name}"), name);
+        builder.value(&format!(":{name}"), value.clone());
+        builder.set(format!("#{name} = :{name}"));
+    }
+    for name in optional.iter().filter(|name| !item.contains_key(**name)) {
+        builder.name(&format!("#{name}"), *name);
+        builder.remove(format!("#{name}"));
+    }
+    builder
 }
 
 fn partition_of(account: &AccountId) -> String {

@@ -140,8 +140,8 @@ async fn another_program_is_recorded_where_one_is_named() {
 const START_EPOCH_S: u64 = 1_792_540_800;
 pub(crate) const LAYOUT: u64 = faregate_store::Store::LAYOUT_VERSION;
 
-/// Every kind of item there is, as in ARCHITECTURE.md's table.
-const KINDS: [&str; 29] = [
+/// Every kind of item there is, as in ARCHITECTURE.md's table, but deliveries: what becomes of one depends on a network.
+const KINDS: [&str; 33] = [
     "acc_ · account",
     "acc_ · ent_",
     "acc_ · key_",
@@ -160,6 +160,10 @@ const KINDS: [&str; 29] = [
     "book_ · row_",
     "chg_ · lease",
     "chg_ · settlement",
+    "hook_ · expiring_",
+    "hook_ · places",
+    "hook_ · secret_",
+    "hook_ · whk_",
     "idm_ · answer",
     "idm_ · passage",
     "ipc_ · nonces",

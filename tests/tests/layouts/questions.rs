@@ -112,6 +112,11 @@ pub(crate) const QUESTIONS: &[Question] = &[
     told("owner", "GET /v1/api-keys/{rotated_id}", KEY),
     told("owner", "GET /v1/api-keys/{rotating_id}", KEY),
     told("owner", "GET /v1/api-keys/{lapsed_id}", KEY),
+    told(
+        "owner",
+        "GET /v1/webhooks/{hook_id}",
+        &["/data/url", "/data/events", "/data/description", "/data/disabled_reason"],
+    ),
     told("owner", "GET /v1/projects", &["/data/0/name", "/data/1/name", "/data/2/name", "/data/3/name"]),
     told("owner", "GET /v1/projects/{second_id}", PROJECT),
     told("owner", "GET /v1/projects/{poor_id}", PROJECT),

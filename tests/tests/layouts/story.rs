@@ -141,6 +141,16 @@ const STORY: &[Step] = &[
     // Keys in every state.
     make(r#"{"name":"plain"}"#, &[("plain", "/data/key"), ("plain_id", "/data/id")]),
     Step::Repeat(3, ask("plain", "GET /demo/free", "")),
+    // It wants what does not happen here, so nothing goes anywhere.
+    Step::Ask(
+        ask(
+            "owner",
+            "POST /v1/webhooks",
+            r#"{"url":"https://hooks.invalid/","key_id":"{plain_id}","events":["client_session.redeemed"],"description":"a hook"}"#,
+        ),
+        &[("hook_id", "/data/id")],
+    ),
+    Step::Ask(ask("owner", "PATCH /v1/webhooks/{hook_id}", r#"{"enabled":false}"#), &[]),
     Step::Repeat(2, ask("plain", "POST /demo/paid", "{}")),
     Step::Repeat(7, ask("plain", "GET /demo/limited", "")),
     make(

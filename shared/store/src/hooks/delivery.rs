@@ -14,7 +14,7 @@ use faregate_domain::{
     webhook::{Attempt, Delivery, DeliveryState, Ending, EventKind, Outcome},
 };
 
-use super::{due, item_at, number, partition_at, text};
+use super::{due, item_at, leaving, number, partition_at, text};
 use crate::{
     Store, StoreError,
     batch::Order,
@@ -28,8 +28,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`] when DynamoDB gave no answer; it may be there.
     pub async fn insert_delivery(&self, delivery: &Delivery) -> Result<bool, StoreError> {
-        let written = self.put_where(delivery_item(delivery), "attribute_not_exists(pk)", []).await?;
-        Ok(matches!(written, Written::Applied(_)))
+        self.put_once(delivery_item(delivery)).await
     }
 
     /// A delivery of an endpoint.
@@ -46,13 +45,15 @@ impl Store {
     /// # Errors
     /// [`StoreError`] when DynamoDB gave no answer; it may be written.
     pub async fn change_delivery(&self, before: &Delivery, after: &Delivery) -> Result<bool, StoreError> {
-        let as_read = [
-            (":state", text(letter(before.state))),
-            (":round", number(before.round)),
-            (":tried", number(before.tried)),
-        ];
-        let condition = "st = :state AND rd = :round AND tr = :tried";
-        match self.put_where(delivery_item(after), condition, as_read).await? {
+        let mut builder = leaving(&delivery_item(after), &["nx", "en", "ia", "ir"]);
+        builder.string(":state", letter(before.state));
+        builder.number(":round", before.round);
+        builder.number(":tried", before.tried);
+        builder.require("#st = :state");
+        builder.require("#rd = :round");
+        builder.require("#tr = :tried");
+        let write = builder.build(partition_at(&after.endpoint), &after.id.to_string());
+        match self.update(&write).await? {
             Written::Applied(_) => Ok(true),
             // A re-sent copy of this very write finds what it has written.
             Written::Refused(found) => {

@@ -15,7 +15,7 @@ use faregate_domain::{
     webhook::{Disabled, Endpoint, Reason, Wish},
 };
 
-use super::{due::ENDPOINTS, item_at, number, partition_of, text};
+use super::{due::ENDPOINTS, item_at, leaving, number, partition_of, text};
 use crate::{
     Store, StoreError,
     batch::Order,
@@ -94,9 +94,11 @@ impl Store {
     /// [`StoreError`] when DynamoDB gave no answer; it may be changed.
     pub async fn change_endpoint(&self, before: &Endpoint, after: &Endpoint) -> Result<bool, StoreError> {
         let after = Endpoint { version: before.version + 1, ..after.clone() };
-        let written =
-            self.put_where(endpoint_item(&after), "ve = :before", [(":before", number(before.version))]).await?;
-        match written {
+        let mut builder = leaving(&endpoint_item(&after), &["de", "fs", "rs", "da"]);
+        builder.number(":before", before.version);
+        builder.require("#ve = :before");
+        let write = builder.build(partition_of(&after.account), &after.id.to_string());
+        match self.update(&write).await? {
             Written::Applied(_) => Ok(true),
             // A re-sent copy of this very write finds what it has written.
             Written::Refused(found) => {

@@ -10,8 +10,8 @@ use faregate_domain::{
     time::Timestamp,
 };
 
-use super::{due, item_at, number, partition_of, text};
-use crate::{Store, StoreError, cell::Reader, client::Item};
+use super::{due, leaving, number, partition_of, text};
+use crate::{Store, StoreError, cell::Reader, client::Item, expression::Builder};
 
 /// That a key's end is to be told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,7 +51,7 @@ impl Store {
         let Reminder { account, key, end } = reminder;
         let sort = format!("{SORT}{key}");
         let (shelf, place) = due::place_of(key.suffix(), reminder.due_at(), "expiring");
-        let mut item = item_at(partition_of(account), sort);
+        let mut item = Item::new();
         for (name, value) in [
             ("acc", text(account.suffix())),
             ("xp", number(end.epoch_s())),
@@ -61,18 +61,21 @@ impl Store {
         ] {
             item.insert(name.to_owned(), value);
         }
-        let put = self.client().put_item().table_name(self.table()).set_item(Some(item)).send().await;
-        put.map(|_| ()).map_err(|error| StoreError::unanswered("put", &error))
+        let write = leaving(&item, &[]).build(partition_of(account), &sort);
+        self.update(&write).await.map(|_| ())
     }
 
-    /// Forgets when a key's end is to be told: it was told, or there is none any more.
+    /// Finds no more when a key's end is to be told: it was told, or there is none any more. Time collects the rest.
     ///
     /// # Errors
     /// [`StoreError`] when DynamoDB gave no answer; it may be forgotten.
     pub async fn forget_reminder(&self, account: &AccountId, key: &KeyId) -> Result<(), StoreError> {
-        let item = item_at(partition_of(account), format!("{SORT}{key}"));
-        let deleted = self.client().delete_item().table_name(self.table()).set_key(Some(item)).send().await;
-        deleted.map(|_| ()).map_err(|error| StoreError::unanswered("delete", &error))
+        let mut builder = Builder::default();
+        builder.require("attribute_exists(pk)");
+        builder.remove("ia");
+        builder.remove("ir");
+        let write = builder.build(partition_of(account), &format!("{SORT}{key}"));
+        self.update(&write).await.map(|_| ())
     }
 }
 
