@@ -13,6 +13,7 @@ mod grants;
 mod me;
 mod spending;
 mod view;
+mod whose;
 
 use faregate_domain::{ledger::Declined, scope::Scope};
 use faregate_edge::{input, problem::Problem};
