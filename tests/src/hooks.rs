@@ -83,6 +83,17 @@ impl Hooks {
         !due.is_empty()
     }
 
+    /// Takes out the messages that wait, in place of handing them over.
+    pub fn messages(&mut self) -> Vec<Message> {
+        self.queues.take()
+    }
+
+    /// Hands a message over, whoever else does so too.
+    pub async fn hand_over(&self, message: &Message) {
+        let answer = self.app.handle(message.event()).await.unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(answer.batch_item_failures, []);
+    }
+
     /// Loses every message that waits.
     pub fn lose_messages(&mut self) {
         drop(self.queues.take());

@@ -184,7 +184,8 @@ impl Running {
             store,
             stream: self.stream().restarted(position),
             mark,
-            batch: ledger::BATCH,
+            // Of the webhooks' records each is several writes, and a call ends after half a minute.
+            batch: if function == Function::Webhooks { HOOKS_BATCH } else { ledger::BATCH },
         }));
         Ok(())
     }
@@ -328,6 +329,7 @@ fn reachable(bound: SocketAddr) -> SocketAddr {
 
 /// What is done every so often; the first of them at each turn, the others once a day.
 const TASKS: [&str; 2] = ["sweep", "reseal"];
+const HOOKS_BATCH: usize = 100;
 const BETWEEN_SWEEPS: Duration = Duration::from_secs(10);
 const ROUNDS_A_DAY: u64 = 8_640;
 

@@ -1,4 +1,5 @@
-//! Seals answers that may be repeated for a while, so that the table holds nothing anybody can read.
+//! Seals answers that may be repeated for a while, and what webhooks are signed under, so that the table holds nothing anybody
+//! can read.
 //!
 //! ```text
 //! 01 ............ ...........................

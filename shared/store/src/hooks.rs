@@ -84,3 +84,6 @@ fn item_at(partition: String, sort: String) -> Item {
 }
 
 const PREFIX: &str = "hook_";
+
+#[cfg(test)]
+mod tests;

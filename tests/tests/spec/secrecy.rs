@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use faregate_tests::{Bundle, Caller, Fault, stripe};
+use faregate_tests::{Bundle, Caller, Fault, Hooks, Receiver, Session, receiver_status, signing_secret, stripe};
 use serde_json::{Value, json};
 
 /// Everything that was logged.
@@ -58,6 +58,7 @@ async fn no_secret_is_in_any_log_answer_error_or_item() {
     question_all(&bundle, &service, text, &mut shown).await;
     let paid = stripe::checkout("pi_1", &session.account_id, 500);
     let event_signature = pay(&bundle, &paid, &mut shown).await;
+    listen(&bundle, &session, &key, &id, &mut shown).await;
     bundle.link.keep_playing(Some(Fault::Break));
     shown += &bundle.stripe(&paid).await.text;
     shown += &verify(&bundle, &service, "outage", &json!({"key": text, "method": "GET", "path": "/demo/free"})).await;
@@ -77,6 +78,7 @@ async fn no_secret_is_in_any_log_answer_error_or_item() {
     for (name, secret) in [
         ("the key's secret part", &text[24..46]),
         ("the service's secret part", &service_text[24..46]),
+        ("what webhooks are signed under", &signing_secret(&key)[6..]),
         ("the token", signature),
         ("the pepper", &"a".repeat(64)),
         ("the tag secret", &"b".repeat(64)),
@@ -89,6 +91,28 @@ async fn no_secret_is_in_any_log_answer_error_or_item() {
             assert!(!content.contains(secret), "{name} is in {place}");
         }
     }
+}
+
+/// Has a receiver told of what happens, which hears as little as any caller; it fails at first.
+async fn listen(bundle: &Bundle, session: &Session, key: &Caller, id: &str, shown: &mut String) {
+    let (receiver, mut hooks) = (Receiver::start().await, Hooks::of(bundle).await);
+    let Caller::Key(text) = key else { panic!("a key") };
+    let endpoint = json!({"url": receiver.url(), "key_id": id});
+    let made = bundle.post("/v1/webhooks", &session.caller(), &endpoint).await;
+    let path = format!("/v1/webhooks/{}", made.data("id"));
+    *shown += &made.text;
+    for body in [json!({"url": text}), json!({"url": "https://example.com", "key_id": text}), json!({text: text})] {
+        *shown += &bundle.post("/v1/webhooks", &session.caller(), &body).await.text;
+    }
+    receiver.answer_next([receiver_status(500), format!("HTTP/1.1 200 {text}\r\nx-echo: {text}\r\n\r\n{text}")]);
+    hooks.run().await;
+    bundle.clock.advance_ms(6_000);
+    hooks.run().await;
+    *shown += &bundle.get(&path, &session.caller()).await.text;
+    *shown += &bundle.get(&format!("{path}/deliveries"), &session.caller()).await.text;
+    let heard = receiver.take();
+    assert!(heard.len() > 1, "somebody was told");
+    *shown += &format!("{heard:?}");
 }
 
 /// Sends an event, and Stripe's secret in places where it should not be; returns the event's signature.

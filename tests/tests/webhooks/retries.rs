@@ -173,6 +173,28 @@ async fn a_message_that_is_lost_loses_no_delivery() {
 }
 
 #[tokio::test]
+async fn a_message_that_comes_again_or_late_makes_no_attempt_of_its_own() {
+    let (mut scene, endpoint) = Scene::with_endpoint(&["*"]).await;
+    scene.receiver.answer_next([status(500)]);
+    scene.test_event(&endpoint).await;
+    while scene.hooks.tell_some().await {}
+    let messages = scene.hooks.messages();
+    assert_eq!(messages.len(), 1);
+    for _ in 0..3 {
+        scene.hooks.hand_over(&messages[0]).await;
+    }
+    assert_eq!(scene.receiver.take().len(), 1);
+    scene.bundle.clock.advance_ms(6_000);
+    scene.hooks.hand_over(&messages[0]).await;
+    assert!(scene.receiver.take().is_empty(), "its attempt was made");
+    scene.hooks.run().await;
+    assert_eq!(scene.receiver.take().len(), 1);
+    scene.hooks.hand_over(&messages[0]).await;
+    assert!(scene.receiver.take().is_empty());
+    assert_eq!(scene.deliveries(&endpoint).await[0]["attempts"].as_array().unwrap().len(), 2);
+}
+
+#[tokio::test]
 async fn a_thousand_events_arrive_each_once_and_in_order() {
     let (mut scene, endpoint) = Scene::with_endpoint(&["*"]).await;
     let account = scene.bundle.cell(&scene.key).await.owner.account;

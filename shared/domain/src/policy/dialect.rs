@@ -114,7 +114,7 @@ const SHOWN_KEY_MEMBERS: [&str; 15] = [
 ];
 
 /// Every problem code, one for each page in `docs/problems`.
-pub const CODES: [&str; 44] = [
+pub const CODES: [&str; 47] = [
     "allocation_exceeded",
     "allowlist_exceeded",
     "already_settled",
@@ -154,9 +154,12 @@ pub const CODES: [&str; 44] = [
     "request_timeout",
     "session_required",
     "too_many_projects",
+    "too_many_webhooks",
     "unavailable",
     "unknown_route",
     "unsupported_media_type",
     "unsupported_wallet",
     "uri_too_long",
+    "webhook_disabled",
+    "webhook_secret_unknown",
 ];
