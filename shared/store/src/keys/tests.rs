@@ -355,4 +355,8 @@ async fn a_key_is_not_inserted_into_a_project_that_was_changed_meanwhile() {
     assert_eq!(store.insert_key(&new).await.unwrap(), KeyInsertion::Inserted);
 }
 
+async fn secrets(store: &Store) -> KeySecrets {
+    *store.find_cell(&CellId::Key(key_id(5))).await.unwrap().unwrap().secrets().unwrap()
+}
+
 mod rotation;

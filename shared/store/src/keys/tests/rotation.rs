@@ -18,10 +18,6 @@ async fn rotate(
         .unwrap()
 }
 
-async fn secrets(store: &Store) -> KeySecrets {
-    *store.find_cell(&CellId::Key(key_id(5))).await.unwrap().unwrap().secrets().unwrap()
-}
-
 #[tokio::test]
 async fn a_rotation_that_is_sent_again_is_the_same_rotation() {
     let (hash, now) = (|digit| KeyHash::from_bytes([digit; 32]), Timestamp::from_epoch_s(60));
