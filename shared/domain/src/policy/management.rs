@@ -151,7 +151,7 @@ const DEFAULT_VERIFY: &str = "/v1/api-keys/verify";
 const MAX_KEYS_BYTES: usize = 64;
 
 /// Paths that are answered before the gate is asked.
-const OTHERS: [&str; 15] = [
+const OTHERS: [&str; 16] = [
     "/.well-known",
     "/auth",
     "/docs",
@@ -167,13 +167,14 @@ const OTHERS: [&str; 15] = [
     "/v1/projects",
     "/v1/requests",
     "/v1/requests.csv",
+    "/v1/webhooks",
 ];
 
 /// What stands below the keys and is never counted: a key's own end, and the question of a service.
 const UNCOUNTED: [&str; 2] = ["/self", "/verify"];
 
 /// Management paths whose callers prove a scope, so that the gate's write can count them.
-const COUNTED: [&str; 14] = [
+const COUNTED: [&str; 19] = [
     "/v1/analytics",
     "/v1/api-keys",
     "/v1/api-keys/{id}",
@@ -188,4 +189,9 @@ const COUNTED: [&str; 14] = [
     "/v1/projects/{id}/allocations",
     "/v1/requests",
     "/v1/requests.csv",
+    "/v1/webhooks",
+    "/v1/webhooks/{id}",
+    "/v1/webhooks/{id}/deliveries",
+    "/v1/webhooks/{id}/deliveries/{delivery}/redeliver",
+    "/v1/webhooks/{id}/test",
 ];
