@@ -38,7 +38,7 @@ import boto3
 import yaml
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-FUNCTIONS = ["nonce", "verify", "keys", "charges", "check", "billing", "payments", "requests", "ledger", "authorizer"]
+FUNCTIONS = ["nonce", "verify", "keys", "charges", "check", "billing", "payments", "requests", "ledger", "console", "authorizer"]
 ORIGIN = "https://api.example.com"
 # Where the table is not.
 ELSEWHERE = "eu-west-1"
@@ -70,6 +70,17 @@ def walk(cloud, api, wallet, backend, data):
     expect(api.get("/.well-known/jwks.json"), 200)
     described = expect(api.get("/openapi.json"), 200)
     assert "/v1/api-keys/verify" in described["paths"]
+
+    step("the console, and what its page asks for")
+    for path in ["/console", "/console/keys"]:
+        headers, page = api.fetch(path)
+        assert "default-src 'none'" in headers["content-security-policy"], headers
+    parts = re.findall(r'(?:src|href)="(/console/[^"]+)"', page)
+    assert {part.rsplit(".")[-1] for part in parts} == {"js", "css", "svg"}, parts
+    for part in parts:
+        headers, text = api.fetch(part)
+        assert text and headers["x-content-type-options"] == "nosniff", (part, headers)
+    expect(api.get("/console/nothing"), 404)
 
     step("signing in")
     token = wallet.sign_in(api)
@@ -422,6 +433,12 @@ class Api:
         body, sent_at = json.dumps(event), int(time.time())
         tag = hmac.new(secret.encode(), f"{sent_at}.{body}".encode(), "sha256").hexdigest()
         return self.send("POST", "/v1/payments/stripe", body.encode(), {"stripe-signature": f"t={sent_at},v1={tag}"})
+
+    def fetch(self, path):
+        """What a browser gets: headers, and the text."""
+        request = urllib.request.Request(self.base + path, headers={"host": self.host})
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return answer.headers, answer.read().decode()
 
     def send(self, method, path, body=None, headers=None):
         headers = {"content-type": "application/json", "host": self.host, **(headers or {})}

@@ -126,7 +126,7 @@ impl Functions {
                 call(event, |request| self.check.handle(request)).await
             }
             (_, Some("charges")) => call(event, |request| self.charges.handle(request)).await,
-            (_, Some("projects" | "billing" | "accounts" | "me")) => {
+            (_, Some("projects" | "billing" | "accounts" | "me" | "catalogue")) => {
                 call(event, |request| self.billing.handle(request)).await
             }
             (_, Some("payments")) => call(event, |request| self.payments.handle(request)).await,

@@ -32,6 +32,8 @@ pub(crate) fn functions(services: &Services) -> Result<Functions, StartError> {
         })
     });
     let requests = faregate_requests::App::new(services.clone());
+    let console = faregate_console::App::new(services.config.policy.dialect().clone());
+    let console = http_handler(move |request| std::future::ready(console.handle(&request)));
     let authorizer = faregate_authorizer::App::new(services.clone());
     let authorizer: Handler = Arc::new(move |event| {
         let authorizer = authorizer.clone();
@@ -47,6 +49,7 @@ pub(crate) fn functions(services: &Services) -> Result<Functions, StartError> {
         (Function::Payments, over_http!(payments)),
         (Function::Ledger, ledger),
         (Function::Requests, over_http!(requests)),
+        (Function::Console, console),
         (Function::Authorizer, authorizer),
     ])))
 }

@@ -85,6 +85,8 @@ pub(crate) enum Function {
     Ledger,
     /// Reads the books out.
     Requests,
+    /// Shows the console.
+    Console,
     /// Decides about each request.
     Authorizer,
 }
@@ -101,6 +103,7 @@ impl Function {
             Self::Billing,
             Self::Payments,
             Self::Requests,
+            Self::Console,
         ];
         all.into_iter().find(|function| function.to_string() == name)
     }
@@ -118,6 +121,7 @@ impl fmt::Display for Function {
             Self::Payments => "payments",
             Self::Ledger => "ledger",
             Self::Requests => "requests",
+            Self::Console => "console",
             Self::Authorizer => "authorizer",
         })
     }

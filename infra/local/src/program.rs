@@ -92,7 +92,7 @@ async fn greet(running: &Running, options: &Options) {
     let place = if options.memory { "nothing is kept".to_owned() } else { options.data.display().to_string() };
     let target = options.upstream.as_ref().map_or("the echo".to_owned(), ToString::to_string);
     say(&format!("Faregate is listening on {} (store: {place}; behind it: {target})\n", running.url));
-    say(&format!("Its own API is described at {}/docs\n", running.url));
+    say(&format!("Its own API is described at {}/docs; its console is {}/console\n", running.url, running.url));
     let keys = running.config.policy.management().keys();
     if options.invoke.is_some() {
         let table = running.dynamodb_url();

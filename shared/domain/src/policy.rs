@@ -123,6 +123,17 @@ impl Policy {
         self.presets.get(name)
     }
 
+    /// The presets by name, with their grants.
+    pub fn presets(&self) -> impl Iterator<Item = (&str, &GrantSet)> {
+        self.presets.iter().map(|(name, grants)| (name.as_str(), grants))
+    }
+
+    /// The preset of a key whose creator names no scopes.
+    #[must_use]
+    pub fn default_preset(&self) -> &str {
+        &self.default_preset
+    }
+
     /// The grants of a key whose creator names none.
     #[must_use]
     pub fn default_grants(&self) -> &GrantSet {

@@ -13,6 +13,7 @@ mod audit;
 mod billing;
 mod books;
 mod cap;
+mod catalogue;
 mod client;
 mod credits;
 mod dialect;

@@ -131,6 +131,7 @@ impl<'p> World<'p> {
         let filled = |name: &str, value: &str| path.replace(name, value);
         let path = match path.split('/').nth(2) {
             Some("nonce") => filled("{address}", &self.owner.wallet.address().to_string()),
+            Some("{page}") => filled("{page}", "keys"),
             Some("{code}") => filled("{code}", "not_found"),
             Some("api-keys") if path.contains("{id}") => {
                 filled("{id}", &self.program.key(&self.owner, json!("read-only")).await.0)
