@@ -11,6 +11,7 @@ could not be replayed.
 """
 
 import argparse
+import base64
 import json
 import sys
 
@@ -20,6 +21,10 @@ import botocore.exceptions
 ASIDE = "book_aside"
 # As many as are read on before a shard counts as read.
 EMPTY_PAGES = 50
+# While a run is at a batch no other one sees it; a run that breaks off has the others wait so long.
+HIDDEN_SECONDS = 300
+# Without it, queues answer from some of their servers only.
+LONG_POLL_SECONDS = 2
 
 
 def main():
@@ -45,7 +50,7 @@ class Ledger:
     def takes(self, records):
         if self.is_dry:
             return False
-        event = json.dumps({"Records": records}).encode()
+        event = json.dumps({"Records": records}, default=base64_of, separators=(",", ":")).encode()
         answer = self.client.invoke(FunctionName=self.name, Payload=event)
         body = json.load(answer["Payload"])
         is_taken = "FunctionError" not in answer and body == {"batchItemFailures": []}
@@ -54,48 +59,76 @@ class Ledger:
 
 
 def replay_batches(queue, ledger):
-    """The batches that the queue names; those that are taken leave it."""
-    sqs, failed = boto3.client("sqs"), 0
-    while messages := sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, VisibilityTimeout=120).get("Messages"):
+    """The batches that the queue names; those that are taken leave it, the others are there for whoever comes next."""
+    sqs, seen, left = boto3.client("sqs"), set(), []
+    while messages := sqs.receive_message(
+        QueueUrl=queue, MaxNumberOfMessages=10, VisibilityTimeout=HIDDEN_SECONDS, WaitTimeSeconds=LONG_POLL_SECONDS
+    ).get("Messages"):
+        # A message that was left comes again where a run takes longer than it is hidden.
+        if all(message["MessageId"] in seen for message in messages):
+            left += [message["ReceiptHandle"] for message in messages]
+            break
         for message in messages:
             batch = json.loads(message["Body"])["DDBStreamBatchInfo"]
-            try:
-                records = records_of(batch)
-            except botocore.exceptions.ClientError as error:
-                # Older than 24 hours, or of a shard that is gone: one lost batch must not hold up the others.
-                print(f"batch of {batch['batchSize']} in {batch['shardId']}: {error.response['Error']['Code']}")
-                failed += 1
-                continue
-            print(f"batch of {batch['batchSize']} in {batch['shardId']}: {len(records)} still in the stream")
-            if len(records) == batch["batchSize"] and ledger.takes(records):
+            is_new, is_taken = message["MessageId"] not in seen, False
+            seen.add(message["MessageId"])
+            if is_new:
+                is_taken = replay_batch(batch, ledger)
+            if is_taken:
                 sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
             else:
-                failed += 1
-    return failed
+                left.append(message["ReceiptHandle"])
+    for handle in left:
+        sqs.change_message_visibility(QueueUrl=queue, ReceiptHandle=handle, VisibilityTimeout=0)
+    return len(left)
+
+
+def replay_batch(batch, ledger):
+    """Whether the ledger has taken the whole of a batch; what is left of another one is handed over all the same."""
+    name = f"batch of {batch['batchSize']} in {batch['shardId']}"
+    try:
+        records, is_whole = records_of(batch)
+    except botocore.exceptions.ClientError as error:
+        # Of a shard that is gone: one lost batch must not hold up the others.
+        print(f"{name}: {error.response['Error']['Code']}")
+        return False
+    print(f"{name}: {len(records)} still in the stream")
+    is_taken = bool(records) and ledger.takes(records)
+    return is_taken and is_whole
 
 
 def records_of(batch):
-    """What the stream still has of a batch, in the form of Lambda's events."""
-    streams = boto3.client("dynamodbstreams")
-    iterator = streams.get_shard_iterator(
-        StreamArn=batch["streamArn"], ShardId=batch["shardId"], ShardIteratorType="AT_SEQUENCE_NUMBER",
-        SequenceNumber=batch["startSequenceNumber"],
-    )["ShardIterator"]
-    found, last, pages = [], int(batch["endSequenceNumber"]), EMPTY_PAGES
+    """What the stream still has of a batch, in the form of Lambda's events, and whether that is all of it."""
+    streams, is_whole = boto3.client("dynamodbstreams"), True
+    shard = {"StreamArn": batch["streamArn"], "ShardId": batch["shardId"]}
+    try:
+        start = streams.get_shard_iterator(
+            **shard, ShardIteratorType="AT_SEQUENCE_NUMBER", SequenceNumber=batch["startSequenceNumber"]
+        )
+    except streams.exceptions.TrimmedDataAccessException:
+        # It began more than 24 hours ago.
+        start, is_whole = streams.get_shard_iterator(**shard, ShardIteratorType="TRIM_HORIZON"), False
+    found, last, pages, iterator = [], int(batch["endSequenceNumber"]), EMPTY_PAGES, start["ShardIterator"]
     while iterator:
         answer = streams.get_records(ShardIterator=iterator)
         for record in answer["Records"]:
-            if int(record["dynamodb"]["SequenceNumber"]) > last:
-                return found
-            # The same filter as in template.yaml: a batch counts what passed it.
+            number = int(record["dynamodb"]["SequenceNumber"])
+            # The same filter as in template.yaml.
             keys = {name: key.get("S", "") for name, key in record["dynamodb"]["Keys"].items()}
-            if keys["sk"] == "cell" or keys["pk"].startswith("refused_acc_"):
+            if number <= last and (keys["sk"] == "cell" or keys["pk"].startswith("refused_acc_")):
                 found.append(as_event(record))
+            if number >= last:
+                return found, is_whole
         # A page may be empty before the end; one that comes close to now has seen all that a batch of the past had.
         if not answer["Records"] and (pages := pages - 1) == 0:
-            return found
+            break
         iterator = answer.get("NextShardIterator")
-    return found
+    return found, False
+
+
+def base64_of(value):
+    """A binary attribute, as Lambda's events have it."""
+    return base64.b64encode(value).decode()
 
 
 def as_event(record):

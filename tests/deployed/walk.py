@@ -163,6 +163,13 @@ def walk(cloud, api, wallet, backend, data):
     numbers = expect(api.get("/v1/analytics?bucket=hour&group_by=key", bearer), 200)["data"]
     assert len(numbers["buckets"]) == 25, numbers
     expect(api.get(f"/v1/api-keys/{made['id']}/events", bearer), 200)
+    for path in ["/v1/billing", "/v1/billing/entries"]:
+        assert expect(api.get(f"{path}?account_id={account}", bearer), 200) == expect(api.get(path, bearer), 200), path
+
+    step("a batch that the ledger crashes with is given up, missed, and replayed from the dead letters")
+    given_up(cloud, api, table, key)
+    step("a record that the ledger does not understand is set aside, and replayed when it is mended")
+    set_aside(cloud, api, table, made["id"], key)
 
     step("rotation and revocation at the very next call")
     rotated = expect(api.post(f"/v1/api-keys/{made['id']}/rotate", {"grace_seconds": 0}, bearer), 201)["data"]["key"]
@@ -191,6 +198,85 @@ def books(cloud, table):
             return
         time.sleep(1)
     raise AssertionError(f"cells have admitted {cells}, the books have {entered} and {rows} rows")
+
+
+def given_up(cloud, api, table, key):
+    """Puts the ledger out of order until a batch is in its dead letters, and then in order again."""
+    outputs, functions = cloud.outputs("faregate"), cloud.client("lambda")
+    ledger, queue, sqs = outputs["Ledger"], outputs["LedgerDeadLetters"], cloud.client("sqs")
+    mapping = functions.list_event_source_mappings(FunctionName=ledger)["EventSourceMappings"][0]
+    variables = functions.get_function_configuration(FunctionName=ledger)["Environment"]["Variables"]
+    assert mapping["MaximumRecordAgeInSeconds"] == 57600, mapping
+    # AWS would wait for a minute at the least.
+    functions.update_event_source_mapping(UUID=mapping["UUID"], MaximumRecordAgeInSeconds=1)
+    broken = {**variables, "FAREGATE_TABLE": "nowhere"}
+    functions.update_function_configuration(FunctionName=ledger, Environment={"Variables": broken})
+    for _ in range(3):
+        expect(api.get("/demo/free", key), 200)
+
+    def letters():
+        count = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["ApproximateNumberOfMessages"])
+        return int(count["Attributes"]["ApproximateNumberOfMessages"])
+
+    until(letters, "a dead letter")
+    functions.update_function_configuration(FunctionName=ledger, Environment={"Variables": variables})
+    functions.update_event_source_mapping(UUID=mapping["UUID"], MaximumRecordAgeInSeconds=57600)
+    expect(api.get("/demo/free", key), 200)
+    until(lambda: gaps(cloud, table), "a gap in the books")
+    # A dry run takes nothing, and hides nothing from the run after it.
+    status, said = cloud.replay("--dry-run")
+    assert status == 1 and "still in the stream" in said and said.endswith(f"0 records handed over, {letters()} left\n"), said
+    status, said = cloud.replay()
+    assert status == 0 and re.search(r"^[1-9]\d* records handed over, 0 left$", said, re.MULTILINE), said
+    assert not letters() and not gaps(cloud, table)
+    books(cloud, table)
+    assert cloud.replay() == (0, "0 records handed over, 0 left\n")
+
+
+def set_aside(cloud, api, table, key_id, key):
+    """Writes an admission into a key's cell in a form that no ledger knows."""
+    dynamodb, cell, unknown = cloud.client("dynamodb"), {"pk": {"S": key_id}, "sk": {"S": "cell"}}, "a row of another form"
+    row = dynamodb.get_item(TableName=table, Key=cell, ConsistentRead=True)["Item"]["lr"]["S"]
+
+    def write(update, **values):
+        values = {f":{name}": value for name, value in values.items()}
+        dynamodb.update_item(TableName=table, Key=cell, UpdateExpression=update, ExpressionAttributeValues=values)
+
+    def aside():
+        asked = {"TableName": table, "KeyConditionExpression": "pk = :aside"}
+        return dynamodb.query(**asked, ExpressionAttributeValues={":aside": {"S": "book_aside"}})["Items"]
+
+    write("SET n = n + :one, lr = :row", one={"N": "1"}, row={"S": unknown})
+    # The write after it shows the cell before as it was.
+    write("SET lr = :row", row={"S": row})
+    until(lambda: len(aside()) == 2, "two records set aside")
+    expect(api.get("/demo/free", key), 200)
+    until(lambda: gaps(cloud, table), "a gap in the books")
+    status, said = cloud.replay()
+    assert (status, said.count("set aside: ")) == (1, 2) and said.endswith("2 left\n"), said
+    assert len(aside()) == 2 and gaps(cloud, table)
+    charge, rest = row.split(" ", 1)
+    for item in aside():
+        mended = item["re"]["S"].replace(unknown, f"{charge[::-1]} {rest}")
+        dynamodb.put_item(TableName=table, Item={**item, "re": {"S": mended}})
+    status, said = cloud.replay()
+    assert status == 0 and said.endswith("2 records handed over, 0 left\n"), said
+    assert not aside() and not gaps(cloud, table)
+    books(cloud, table)
+
+
+def gaps(cloud, table):
+    """What is missing from the books, by cell."""
+    pages = cloud.client("dynamodb").get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
+    return {item["pk"]["S"]: item["hl"] for page in pages for item in page["Items"] if item["sk"]["S"] == "position" and "hl" in item}
+
+
+def until(holds, what):
+    for _ in range(60):
+        if holds():
+            return
+        time.sleep(0.5)
+    raise AssertionError(f"{what} does not come")
 
 
 def product(cloud, parameters, wallet):
@@ -369,6 +455,21 @@ class Cloud:
         if not target.exists():
             target.write_text(text)
             self.placed.append(target)
+
+    def outputs(self, stack):
+        described = self.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
+        return {output["OutputKey"]: output["OutputValue"] for output in described["Outputs"]}
+
+    def replay(self, *options):
+        """infra/replay.py for the stack: how it ended, and what it said."""
+        environment = {
+            **os.environ, "AWS_ENDPOINT_URL": self.url, "AWS_DEFAULT_REGION": self.region, "AWS_ACCESS_KEY_ID": "000000000000",
+            "AWS_SECRET_ACCESS_KEY": "none",
+        }
+        command = [sys.executable, str(ROOT / "infra/replay.py"), "--stack", "faregate", *options]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True)
+        assert not done.stderr, done.stderr
+        return done.returncode, done.stdout
 
     def secrets(self):
         """Every value that no log may show."""

@@ -52,8 +52,8 @@ impl Bundle {
         let policy = Policy::parse(text).unwrap_or_else(|error| panic!("policy: {error}"));
         let folder = TempDir::new().unwrap_or_else(|error| panic!("folder: {error}"));
         let secret = |digit: &str| json!({"current": digit.repeat(64), "previous": null});
-        let mut secrets =
-            json!({"pepper": secret("a"), "tag": secret("b"), "signing": secret("c"), "seal": secret("d")});
+        let names = [("pepper", "a"), ("tag", "b"), ("signing", "c"), ("seal", "d"), ("link", "e")];
+        let mut secrets: Value = names.map(|(name, digit)| (name, secret(digit))).into_iter().collect();
         secrets["stripe"] = json!({"current": stripe::SECRET});
         let file = folder.path().join("secrets.json");
         std::fs::write(&file, secrets.to_string()).unwrap_or_else(|error| panic!("secrets: {error}"));

@@ -1,6 +1,6 @@
 //! `GET /v1/projects` and `GET /v1/projects/{id}`
 
-use faregate_domain::id::ProjectId;
+use faregate_domain::id::{AccountId, ProjectId};
 use faregate_edge::{page, problem::Problem};
 use faregate_gate::{
     Caller,
@@ -28,7 +28,7 @@ impl App {
                 (vec![self.find(&caller, &cell.owner.project.to_string()).await?], None)
             }
             Some(_) => (Vec::new(), None),
-            None => self.page(&caller, after.as_ref(), limit).await?,
+            None => self.page(&caller.account, after.as_ref(), limit).await?,
         };
         let data = states.iter().map(ProjectView::of).collect();
         let next_cursor = next.map(|id| page::cursor_of(id.suffix()));
@@ -44,16 +44,16 @@ impl App {
         Ok(self.gate.find_project(&caller.account, &id).await?.ok_or_else(Problem::not_found)?)
     }
 
-    /// Up to `limit` projects of the account after `after`, and the id to go on after.
+    /// Up to `limit` projects of an account after `after`, and the id to go on after.
     pub(crate) async fn page(
         &self,
-        caller: &Caller,
+        account: &AccountId,
         after: Option<&ProjectId>,
         limit: u16,
     ) -> Result<(Vec<ProjectState>, Option<ProjectId>), Failure> {
         let store = &self.services().store;
         // One more than wanted shows whether there is a next page.
-        let mut projects = store.find_projects(&caller.account, after, limit + 1).await?;
+        let mut projects = store.find_projects(account, after, limit + 1).await?;
         let has_more = projects.len() > usize::from(limit);
         projects.truncate(limit.into());
         let next = projects.last().filter(|_| has_more).map(|last| last.id.clone());

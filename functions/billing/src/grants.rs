@@ -9,7 +9,7 @@ use faregate_gate::{
 use faregate_store::{KeyDescription, Movement};
 use lambda_http::{Body, Request, Response};
 
-use crate::{App, view::GrantView};
+use crate::{App, view::GrantView, whose::Whose};
 
 /// How far a list of both sequences has come: the last number of each that was told.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -24,27 +24,34 @@ impl App {
         &self,
         request: &Request,
         caller: &Caller,
+        whose: &Whose,
         key: &str,
     ) -> Result<Response<Body>, Refusal> {
         let limit = page::limit(request)?;
-        let place = page::cursor(request, Place::parse)?.unwrap_or_default();
-        let key = self.key_of(caller, key).await?.ok_or_else(Problem::not_found)?;
+        let key = self.key_of(whose, key).await?.ok_or_else(Problem::not_found)?;
+        let question = format!("{}\0{}", whose.question("grants", caller), key.id);
+        let place = match self.gate.open_cursor(request, &question).await? {
+            Some(text) => Place::parse(&text).ok_or_else(page::foreign_cursor)?,
+            None => Place::default(),
+        };
         let (cell, store) = (CellId::Key(key.id.clone()), &self.services().store);
         // One more than wanted shows whether there is a next page.
         let grants = store.find_newest_movements(&cell, Sequence::Grants, place.grant, limit + 1).await?;
         let returns = store.find_newest_movements(&cell, Sequence::Returns, place.returned, limit + 1).await?;
         let (page, next) = merged(grants, returns, limit.into(), place);
         let data = page.iter().map(|movement| GrantView::of(&key, movement)).collect();
-        let next_cursor = next.map(|place| page::cursor_of(&place.to_string()));
+        let next_cursor = match next {
+            Some(place) => Some(self.gate.seal_cursor(&question, &place.to_string()).await?),
+            None => None,
+        };
         answer(200, serde_json::to_string(&Page { data, next_cursor })?)
     }
 
-    /// A key of the caller's account; a key as caller knows those of its own project.
-    async fn key_of(&self, caller: &Caller, text: &str) -> Result<Option<KeyDescription>, Refusal> {
+    /// A key of the account; a key as caller knows those of its own project.
+    async fn key_of(&self, whose: &Whose, text: &str) -> Result<Option<KeyDescription>, Refusal> {
         let Ok(id) = KeyId::parse(text) else { return Ok(None) };
-        let found = self.services().store.find_key(&caller.account, &id).await?;
-        let project = caller.key().map(|cell| &cell.owner.project);
-        Ok(found.filter(|key| project.is_none_or(|own| *own == key.project)))
+        let found = self.services().store.find_key(&whose.account, &id).await?;
+        Ok(found.filter(|key| whose.project.as_ref().is_none_or(|own| *own == key.project)))
     }
 }
 

@@ -15,6 +15,7 @@ mod grants;
 mod me;
 mod spending;
 mod view;
+mod whose;
 
 use faregate_domain::{ledger::Declined, scope::Scope};
 use faregate_edge::{input, problem::Problem};

@@ -1,7 +1,7 @@
-//! Where a list goes on: sealed, so that nobody makes one up, and good for one caller and one question.
+//! Where a list of requests goes on, as its sealed cursor names it.
 
 use faregate_domain::{books::Span, id::AccountId, time::Timestamp};
-use faregate_edge::{page, secrets::SecretName};
+use faregate_edge::page;
 use faregate_gate::management::Refusal;
 use faregate_store::RowPosition;
 use lambda_http::Request;
@@ -65,33 +65,16 @@ impl Here {
 impl App {
     /// Where the caller's list goes on, if it does not begin.
     pub(crate) async fn find_here(&self, request: &Request, question: &str) -> Result<Option<Here>, Refusal> {
-        let Some(text) = self.open_cursor(request, question).await? else { return Ok(None) };
+        let Some(text) = self.gate.open_cursor(request, question).await? else { return Ok(None) };
         Ok(Some(Here::parse(&text).ok_or_else(page::foreign_cursor)?))
     }
 
     /// The cursor of a place.
     pub(crate) async fn cursor_of(&self, here: Option<&Here>, question: &str) -> Result<Option<String>, Refusal> {
         match here {
-            Some(here) => self.seal_cursor(question, &here.text()).await.map(Some),
+            Some(here) => self.gate.seal_cursor(question, &here.text()).await.map(Some),
             None => Ok(None),
         }
-    }
-
-    pub(crate) async fn seal_cursor(&self, question: &str, text: &str) -> Result<String, Refusal> {
-        let (secrets, now) = (&self.services().secrets, self.services().clock.now());
-        Ok(page::sealed_cursor_of(&*secrets.find(SecretName::Seal, now).await?, question, text)?)
-    }
-
-    pub(crate) async fn open_cursor(&self, request: &Request, question: &str) -> Result<Option<String>, Refusal> {
-        let Some(cursor) = page::parameter(request, "cursor")? else { return Ok(None) };
-        let (secrets, now) = (&self.services().secrets, self.services().clock.now());
-        let opened = page::open_cursor(&*secrets.find(SecretName::Seal, now).await?, question, &cursor);
-        if opened.is_some() {
-            return Ok(opened);
-        }
-        // The secret may just have been rotated; asking again is bounded in the secrets' own cache.
-        let opened = page::open_cursor(&*secrets.find_fresh(SecretName::Seal, now).await?, question, &cursor);
-        Ok(Some(opened.ok_or_else(page::foreign_cursor)?))
     }
 }
 

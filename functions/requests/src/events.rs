@@ -20,14 +20,14 @@ impl App {
         page::only(request, &["limit", "cursor"])?;
         let limit = page::limit(request)?;
         let question = format!("events\0{}\0{key}", caller.account);
-        let after = self.open_cursor(request, &question).await?;
+        let after = self.gate.open_cursor(request, &question).await?;
         let now = self.services().clock.now();
         // One more than wanted shows whether there is a next page.
         let mut found = self.services().store.find_events(&CellId::Key(key), after, limit + 1).await?;
         let has_more = found.len() > usize::from(limit);
         found.truncate(limit.into());
         let next_cursor = match found.last() {
-            Some((last, _)) if has_more => Some(self.seal_cursor(&question, last).await?),
+            Some((last, _)) if has_more => Some(self.gate.seal_cursor(&question, last).await?),
             _ => None,
         };
         // What has expired is not shown, collected or not.

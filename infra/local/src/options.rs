@@ -138,6 +138,8 @@ pub enum RotatingSecret {
     Signing,
     /// Of the answers that a repeated request gets again; they are gone after ten minutes
     Seal,
+    /// Of client sessions' tokens and of signed URLs; they hold until they expire, a day at most
+    Link,
 }
 
 /// A secret that somebody else makes.

@@ -22,8 +22,8 @@ use crate::{
     wallet::Wallet,
 };
 
-/// Runs the program. Exit code 0 after an orderly end, 1 for a policy that was checked and is unsound, 2 when the program
-/// cannot do what it was asked to.
+/// Runs the program. Exit code 0 after an orderly end, 1 for a policy or for books that were checked and are unsound, 2 when
+/// the program cannot do what it was asked to.
 #[must_use]
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     match obey(args) {
@@ -153,6 +153,7 @@ fn rotate(options: &Options, secret: RotatingSecret) -> Result<(), Failure> {
         RotatingSecret::Tag => (SecretName::Tag, "Keys that are made from now on carry a tag of the new secret."),
         RotatingSecret::Signing => (SecretName::Signing, "Tokens are signed under the new key from then on."),
         RotatingSecret::Seal => (SecretName::Seal, "Answers are sealed under the new secret from now on."),
+        RotatingSecret::Link => (SecretName::Link, "Client sessions and signed URLs are signed under the new secret."),
     };
     secrets::rotate(&options.data.join("secrets.json"), name, Clock::system().now())?;
     let name = name.as_str();
@@ -261,11 +262,16 @@ const MAX_SECRET_BYTES: u64 = 1_024;
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
 
+    fn said(args: &[&str]) -> Result<(), Failure> {
+        obey(["faregate"].iter().chain(args).map(OsString::from))
+    }
+
     fn failure(args: &[&str]) -> String {
-        let args = ["faregate"].iter().chain(args).map(OsString::from);
-        match obey(args).unwrap_err() {
+        match said(args).unwrap_err() {
             Failure::Obstacle(line) => line,
             Failure::Unsound(lines) => lines.join("\n"),
         }
@@ -308,5 +314,75 @@ mod tests {
             let line = failure(args);
             assert!(line.contains(wanted) && !line.contains('\n'), "{args:?}: {line}");
         }
+    }
+
+    /// Sends the embedded engine one of DynamoDB's own messages, past the store.
+    fn carry_out(url: &str, operation: &str, mut message: Value) {
+        message["TableName"] = json!("faregate");
+        let (message, host) = (message.to_string(), url.trim_start_matches("http://"));
+        let mut wire = std::net::TcpStream::connect(host).unwrap();
+        let head = format!("POST / HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\ncontent-length: {}", message.len());
+        let kind = format!("content-type: application/x-amz-json-1.0\r\nx-amz-target: DynamoDB_20120810.{operation}");
+        // It wants to see a signature, and looks at none.
+        let signature = "x-amz-date: -\r\nauthorization: AWS4-HMAC-SHA256 Credential=-, SignedHeaders=-, Signature=-";
+        wire.write_all(format!("{head}\r\n{kind}\r\n{signature}\r\n\r\n{message}").as_bytes()).unwrap();
+        let mut answer = String::new();
+        wire.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    }
+
+    #[test]
+    fn an_audit_names_what_differs_and_ends_with_one() {
+        let threads = runtime().unwrap();
+        let running = threads.block_on(start(Options::throw_away())).unwrap();
+        let demo = threads.block_on(running.make_demo()).unwrap().unwrap();
+        let url = running.dynamodb_url();
+        let args = ["audit", "--endpoint", &url];
+        assert!(said(&args).is_ok());
+        let key = json!({"pk": {"S": demo.key_id}, "sk": {"S": "cell"}});
+        let change = |by: i64| {
+            let amount = json!({":by": {"N": by.to_string()}});
+            let update =
+                json!({"Key": key, "UpdateExpression": "SET bal = bal + :by", "ExpressionAttributeValues": amount});
+            carry_out(&url, "UpdateItem", update);
+        };
+        change(1);
+        let line = failure(&args);
+        assert!(line.contains(&format!("{}: balance, µUSD: the books say 0, it holds 1", demo.key_id)), "{line}");
+        let code = run(["faregate"].iter().chain(&args).map(OsString::from));
+        assert_eq!(format!("{code:?}"), format!("{:?}", ExitCode::from(1)));
+        change(-1);
+        assert!(said(&args).is_ok());
+        // Without a result it is neither.
+        let code = run(["faregate", "audit", "--endpoint", &url, "--account", "nobody"].map(OsString::from));
+        assert_eq!(format!("{code:?}"), format!("{:?}", ExitCode::from(2)));
+        threads.block_on(running.stop());
+    }
+
+    #[test]
+    fn what_was_set_aside_is_replayed_once_it_can_be_read() {
+        let threads = runtime().unwrap();
+        let running = threads.block_on(start(Options::throw_away())).unwrap();
+        let demo = threads.block_on(running.make_demo()).unwrap().unwrap();
+        let url = running.dynamodb_url();
+        let records = running.stream().peek(1_000).unwrap();
+        let is_of_key = |record: &&Value| record["dynamodb"]["Keys"]["pk"]["S"] == json!(demo.key_id);
+        let record = records.iter().find(is_of_key).unwrap().to_string();
+        let set_aside = |record: &str| {
+            let texts = [("pk", "book_aside"), ("sk", "100"), ("re", record), ("wy", "not understood")];
+            let mut item: Value = texts.iter().map(|(name, text)| ((*name).to_owned(), json!({"S": text}))).collect();
+            item["at"] = json!({"N": "1"});
+            carry_out(&url, "PutItem", json!({ "Item": item }));
+        };
+        let args = ["replay", "--endpoint", &url];
+        set_aside(&record.replace("\"bal\"", "\"balance\""));
+        for _ in 0..2 {
+            assert_eq!(failure(&args), "100: not understood");
+        }
+        set_aside(&record);
+        assert!(said(&args).is_ok());
+        let store = faregate_gate::Services::table_at(&url, "faregate");
+        assert!(threads.block_on(store.find_set_aside(None, 1)).unwrap().is_empty());
+        threads.block_on(running.stop());
     }
 }

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use crate::data::{self, DataError};
 
-/// Makes sure that there is a secrets file.
+/// Makes sure that there is a secrets file with every secret in it.
 ///
 /// # Errors
 /// [`DataError`] when it cannot be read or written, or is no secrets file.
@@ -21,9 +21,21 @@ pub(crate) fn ensure(path: &Path) -> Result<(), DataError> {
         data::write_private(path, generate().as_bytes())?;
     }
     let text = Zeroizing::new(data::find(path)?.unwrap_or_default());
-    let is_whole = serde_json::from_str::<Value>(&text)
-        .is_ok_and(|file| NAMES.iter().all(|name| file.get(name.as_str()).is_some_and(Value::is_object)));
-    if is_whole { Ok(()) } else { Err(DataError::Malformed(path.to_owned(), "not a secrets file")) }
+    let malformed = || DataError::Malformed(path.to_owned(), "not a secrets file");
+    let mut file: Value = serde_json::from_str(&text).map_err(|_| malformed())?;
+    let has = |file: &Value, name: &SecretName| file.get(name.as_str()).is_some_and(Value::is_object);
+    if !FIRST_NAMES.iter().all(|name| has(&file, name)) {
+        return Err(malformed());
+    }
+    let missing: Vec<_> = LATER_NAMES.iter().filter(|name| !has(&file, name)).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    for name in missing {
+        file[name.as_str()] = json!({"current": *digits(), "previous": null});
+    }
+    let text = Zeroizing::new(format!("{file}\n"));
+    data::replace_private(path, text.as_bytes())
 }
 
 /// Puts a new version of a secret into the file; the one that was current is still recognised. Programs that run on the
@@ -99,7 +111,7 @@ pub(crate) enum RotationError {
 /// `{"pepper":{"current":"<64 hex digits>","previous":null}, …}`
 fn generate() -> Zeroizing<String> {
     let mut text = Zeroizing::new(String::with_capacity(MAX_FILE_BYTES));
-    for (at, name) in NAMES.iter().enumerate() {
+    for (at, name) in FIRST_NAMES.iter().chain(&LATER_NAMES).enumerate() {
         let digits = digits();
         for part in [if at == 0 { "{\"" } else { ",\n \"" }, name.as_str(), "\":{\"current\":\"", &digits] {
             text.push_str(part);
@@ -116,7 +128,10 @@ fn digits() -> Zeroizing<String> {
     Zeroizing::new(hex::encode(bytes.as_ref()))
 }
 
-const NAMES: [SecretName; 4] = [SecretName::Pepper, SecretName::Tag, SecretName::Signing, SecretName::Seal];
+/// What every secrets file has.
+const FIRST_NAMES: [SecretName; 4] = [SecretName::Pepper, SecretName::Tag, SecretName::Signing, SecretName::Seal];
+/// What a file of an earlier version lacks, and is given.
+const LATER_NAMES: [SecretName; 1] = [SecretName::Link];
 /// Large enough that the text is never moved while it grows, which would leave copies behind.
 const MAX_FILE_BYTES: usize = 1_024;
 
@@ -135,11 +150,27 @@ mod tests {
         ensure(&path).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), first);
         let file: Value = serde_json::from_str(&first).unwrap();
-        let mut secrets: Vec<_> = NAMES.iter().map(|name| file[name.as_str()]["current"].as_str().unwrap()).collect();
+        let names: Vec<_> = FIRST_NAMES.iter().chain(&LATER_NAMES).collect();
+        let mut secrets: Vec<_> = names.iter().map(|name| file[name.as_str()]["current"].as_str().unwrap()).collect();
         assert!(secrets.iter().all(|secret| secret.len() == 64));
         secrets.sort_unstable();
         secrets.dedup();
-        assert_eq!(secrets.len(), NAMES.len());
+        assert_eq!(secrets.len(), names.len());
+    }
+
+    #[test]
+    fn a_file_of_an_earlier_version_is_given_what_it_lacks() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secrets.json");
+        ensure(&path).unwrap();
+        let read = || serde_json::from_str::<Value>(&fs::read_to_string(&path).unwrap()).unwrap();
+        let mut earlier = read();
+        earlier.as_object_mut().unwrap().remove("link");
+        fs::write(&path, earlier.to_string()).unwrap();
+        ensure(&path).unwrap();
+        let later = read();
+        assert_eq!(later["link"]["current"].as_str().unwrap().len(), 64);
+        assert!(FIRST_NAMES.iter().all(|name| later[name.as_str()] == earlier[name.as_str()]));
     }
 
     #[test]
@@ -154,7 +185,7 @@ mod tests {
         assert_eq!(second["pepper"]["previous"], first["pepper"]["current"]);
         assert_ne!(second["pepper"]["current"], first["pepper"]["current"]);
         assert_eq!(second["pepper"]["current"].as_str().unwrap().len(), 64);
-        let others = ["tag", "signing", "seal"];
+        let others = ["tag", "signing", "seal", "link"];
         assert!(others.iter().all(|name| second[name] == first[name]));
         let soon = rotate(&path, SecretName::Pepper, began.plus_s(3_599)).unwrap_err().to_string();
         assert!(soon.contains(&began.plus_s(3_600).to_string()), "{soon}");

@@ -48,6 +48,7 @@ struct AllLooks {
     tag: Looks,
     signing: Looks,
     seal: Looks,
+    link: Looks,
     stripe: Looks,
 }
 
@@ -180,6 +181,7 @@ impl AllLooks {
             SecretName::Tag => &self.tag,
             SecretName::Signing => &self.signing,
             SecretName::Seal => &self.seal,
+            SecretName::Link => &self.link,
             SecretName::Stripe => &self.stripe,
         }
     }
@@ -196,6 +198,8 @@ pub enum SecretName {
     Signing,
     /// Key under which replayable answers are sealed.
     Seal,
+    /// HMAC key of what is handed on to browsers and checked without a read: client sessions' tokens, signed URLs.
+    Link,
     /// What Stripe signs its events with, `whsec_…`; only `payments` may read it, and a deployment may have none.
     Stripe,
 }
@@ -209,6 +213,7 @@ impl SecretName {
             Self::Tag => "tag",
             Self::Signing => "signing",
             Self::Seal => "seal",
+            Self::Link => "link",
             Self::Stripe => "stripe",
         }
     }

@@ -5,6 +5,7 @@ pub mod audit;
 pub mod caller;
 mod claim;
 mod clawback;
+mod cursor;
 pub mod decision;
 pub mod explain;
 mod fund;

@@ -302,3 +302,52 @@ async fn a_gap_is_raised_once_however_often_its_raising_breaks_off() {
     assert_eq!(books.tell(&records[2..]).await, None);
     assert_eq!(books.count("evt_"), 1);
 }
+
+#[tokio::test]
+async fn wherever_a_batch_beyond_a_gap_breaks_off_what_was_missing_is_counted_when_it_comes() {
+    let (bundle, _, session, id, key) = bundle_with_key().await;
+    let mut books = Books::of(&bundle);
+    for _ in 0..3 {
+        assert_eq!(bundle.knock(&key, "GET", "/demo/free").await.status, 200);
+    }
+    let all = books.records();
+    let records: Vec<Value> = all.into_iter().filter(|record| is_admission(record, &id)).collect();
+    let (account, store) = (AccountId::parse(&session.account_id).unwrap(), &bundle.services.store);
+    for answered in 0..10 {
+        books.forget();
+        let ledger = Books::of(&bundle.restarted());
+        assert_eq!(ledger.tell(&records[..1]).await, None);
+        bundle.link.play(std::iter::repeat_n(Fault::None, answered).chain([Fault::Break; 4]));
+        ledger.tell(&records[2..]).await;
+        bundle.link.clear_faults();
+        // The next ledger knows nothing, and begins at an older place of the stream.
+        let ledger = Books::of(&bundle.restarted());
+        assert_eq!(ledger.tell(&records[1..]).await, None);
+        let from = bundle.clock.now().minus_s(1);
+        let hours = store.find_hours(&account, &cell_of(&id), from, from.plus_s(3_600)).await.unwrap();
+        let days = store.find_all_days(&account).await.unwrap();
+        let calls = (rows(&bundle, &id).await.len(), hours[0].total().calls, days[0].total().calls);
+        assert_eq!(calls, (3, 3, 3), "after {answered} answers");
+    }
+}
+
+#[tokio::test]
+async fn what_the_ledger_wrote_may_arrive_once_more_after_everything_else() {
+    let (bundle, service, _, id, key) = bundle_with_key().await;
+    let mut books = Books::of(&bundle);
+    let charge = bundle.knock(&key, "POST", "/demo/metered").await.text("chargeId").to_owned();
+    let records = books.records();
+    bundle.link.keep_playing(Some(Fault::Duplicate));
+    assert_eq!(books.tell(&records).await, None);
+    bundle.link.keep_playing(None);
+    let report = json!({"outcome": "failed", "error_code": "model.timeout"});
+    assert_eq!(bundle.settle(&service, &charge, &report).await.status, 200);
+    books.catch_up().await;
+    let before = books.dump();
+    let late = bundle.link.deliver_late().await;
+    assert!(late.len() > 5, "{late:?}");
+    assert_eq!(books.dump(), before);
+    // Of a failed call a list by code finds the row, and not under `ok`.
+    let row = books.dump().into_values().find(|item| item["ir"].is_object()).unwrap();
+    assert_eq!((rows(&bundle, &id).await.len(), &row["co"]["S"]), (1, &json!("model.timeout")));
+}

@@ -6,7 +6,8 @@ use aws_sdk_dynamodb::{
     Client,
     error::ProvideErrorMetadata,
     types::{
-        AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType, TableStatus,
+        AttributeDefinition, AttributeValue, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
+        ProjectionType, ScalarAttributeType, TableStatus,
     },
 };
 use faregate_domain::{attempt::Attempt, cell::Cell};
@@ -31,11 +32,20 @@ pub(crate) async fn item(bundle: &Bundle, partition: &str, sort: &str) -> Item {
 
 /// Every item of a bundle's table, by its key.
 pub(crate) async fn items(bundle: &Bundle) -> BTreeMap<String, Item> {
-    let scan = bundle.link.client().scan().table_name(&bundle.services.config.table);
-    let mut pages = scan.into_paginator().items().send();
+    scanned(&bundle.link.client(), &bundle.services.config.table).await
+}
+
+async fn scanned(client: &Client, table: &str) -> BTreeMap<String, Item> {
+    let mut pages = client.scan().table_name(table).into_paginator().items().send();
     let mut items = BTreeMap::new();
     while let Some(item) = pages.next().await {
-        let item = item.unwrap();
+        let mut item = item.unwrap();
+        // Sets have no order, and engines no common one.
+        for value in item.values_mut() {
+            if let AttributeValue::Ss(texts) = value {
+                texts.sort_unstable();
+            }
+        }
         let key = ["pk", "sk"].map(|name| item[name].as_s().unwrap().clone()).join(" ");
         items.insert(key, item);
     }
@@ -69,7 +79,12 @@ impl Engine {
         };
         let create = client.create_table().table_name(&table).billing_mode(BillingMode::PayPerRequest);
         let create = create.key_schema(part("pk", KeyType::Hash)).key_schema(part("sk", KeyType::Range));
-        create.attribute_definitions(text("pk")).attribute_definitions(text("sk")).send().await.unwrap();
+        let create = create.attribute_definitions(text("pk")).attribute_definitions(text("sk"));
+        let index = GlobalSecondaryIndex::builder().index_name("requests");
+        let index = index.key_schema(part("ia", KeyType::Hash)).key_schema(part("ir", KeyType::Range));
+        let whole = Projection::builder().projection_type(ProjectionType::All).build();
+        let create = create.global_secondary_indexes(index.projection(whole).build().unwrap());
+        create.attribute_definitions(text("ia")).attribute_definitions(text("ir")).send().await.unwrap();
         for _ in 0..1_000 {
             let made = client.describe_table().table_name(&table).send().await.unwrap().table.unwrap();
             if made.table_status == Some(TableStatus::Active) {
@@ -83,6 +98,11 @@ impl Engine {
     pub(crate) async fn has_transactions(&self) -> bool {
         let sent = self.client.transact_write_items().set_transact_items(Some(Vec::new())).send().await;
         sent.err().and_then(|error| error.code().map(ToOwned::to_owned)).is_none_or(|code| !code.contains("Unknown"))
+    }
+
+    /// Every item of its table, by its key.
+    pub(crate) async fn items(&self) -> BTreeMap<String, Item> {
+        scanned(&self.client, &self.table).await
     }
 
     /// Puts this item in the place of the one before.

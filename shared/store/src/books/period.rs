@@ -115,9 +115,17 @@ impl Store {
         let Some(part) = chunk.parts.first() else { return Ok(()) };
         let Booking::Outdated(numbers) = self.book(account, chunk, &[part.sequence]).await? else { return Ok(()) };
         if !numbers.has_counted(part.sequence, part.seq) {
-            self.booked(&late_booking(account, chunk)).await?;
+            self.book_into_gap(account, chunk).await?;
         }
         Ok(())
+    }
+
+    /// Counts facts that belong into gaps of the period, unless any of them is counted there.
+    ///
+    /// # Errors
+    /// [`StoreError`] when DynamoDB gave no answer; they may be counted, and are never counted twice.
+    pub async fn book_into_gap(&self, account: &Booked<'_>, chunk: &Chunk) -> Result<Booking, StoreError> {
+        self.booked(&late_booking(account, chunk)).await
     }
 
     /// The numbers of a cell in the hours from `from` to before `to`; hours without numbers are left out.

@@ -138,6 +138,7 @@ impl<'p> World<'p> {
             }
             Some("projects") => filled("{id}", &self.project),
             Some("charges") => filled("{id}", &self.charge().await),
+            Some("billing") => format!("{path}?account_id={}", self.owner.account_id),
             Some("accounts") => filled("{id}", &self.owner.account_id),
             Some("payments") if path.contains("{id}") => filled("{id}", &self.payment().await),
             _ => path.clone(),
@@ -194,6 +195,9 @@ impl<'p> World<'p> {
 
 /// A target's path with an id that nobody ever had.
 pub(super) fn stranger(operation: &Operation, path: &str) -> String {
+    if let Some((before, id)) = path.split_once("?account_id=acc_") {
+        return format!("{before}?account_id=acc_{}", "0".repeat(id.len()));
+    }
     let at = operation.path.split('/').position(|segment| segment == "{id}").unwrap();
     let mut segments: Vec<_> = path.split('/').map(str::to_owned).collect();
     let (kind, id) = segments[at].split_once('_').unwrap();
