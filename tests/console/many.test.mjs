@@ -1,49 +1,53 @@
-// Ten thousand keys, which really are there; and a million rows, which the API is made to say that it has.
+// Ten thousand keys and a million rows, which the API is made to say that it has.
 
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
 
 import { Person, Program, closeBrowser, eventually } from "./world.mjs";
 
-const KEYS = Number(process.env.FAREGATE_KEYS ?? 10_000);
+const KEYS = 10_000;
 const ROWS = 1_000_000;
 
 let program;
-before(async () => {
-  const policy = readFileSync(new URL("../../infra/policies/default.yaml", import.meta.url), "utf8");
-  program = await Program.start({ policy: policy.replace("max_keys: 100,", `max_keys: ${KEYS},`) });
-});
+before(async () => (program = await Program.start()));
 after(async () => {
   await closeBrowser();
   await program.stop();
 });
 
-test("ten thousand keys are read page by page, searched whole, and never all drawn", { timeout: 900_000 }, async () => {
+test("ten thousand keys are read page by page, searched whole, and never all drawn", async () => {
   const person = await Person.of(program);
   const { page } = person;
   await person.signIn();
-  let token = await program.token(person.wallet);
-  for (let made = 0; made < KEYS; ) {
-    // A session lasts a quarter of an hour, and this may take longer than one thinks.
-    if (made % 2_000 === 0) token = await program.token(person.wallet);
-    const some = Array.from({ length: Math.min(20, KEYS - made) }, (_, index) => program.ask("POST", "/v1/api-keys", { token, body: { name: `key ${String(made + index).padStart(5, "0")}` } }));
-    for (const { status, body } of await Promise.all(some)) assert.equal(status, 201, JSON.stringify(body));
-    made += some.length;
-  }
-  await person.signIn();
+  const token = await program.token(person.wallet);
+  // One real key, and as many like it.
+  await program.ask("POST", "/v1/api-keys", { token, body: { name: "real" } });
+  const [real] = (await program.ask("GET", "/v1/api-keys", { token })).body.data;
+  const nameOf = (number) => `key ${String(number).padStart(5, "0")}`;
+  const like = (number) => ({ ...real, id: `key_${String(number).padStart(16, "0")}`, name: nameOf(number) });
+  const asked = new Set();
+  await page.route("**/v1/api-keys?**", (route) => {
+    const query = new URL(route.request().url()).searchParams;
+    const [from, limit] = [Number(query.get("cursor") ?? 0), Number(query.get("limit"))];
+    asked.add(from);
+    const data = Array.from({ length: Math.min(limit, KEYS - from) }, (_, index) => like(from + index));
+    return route.fulfill({ json: { data, next_cursor: from + limit < KEYS ? String(from + limit) : null } });
+  });
+  await page.reload();
   const drawn = () => page.locator("table.keys tbody tr:not(.gap)").count();
+  const names = () => page.locator("table.keys tbody th a").allTextContents();
   await eventually(async () => (await drawn()) > 10, "the first keys");
-  const first = person.addresses.filter((address) => address.includes("/v1/api-keys")).length;
-  assert.ok(first <= 8, `${first} requests before anybody asked for more`);
-  await page.getByLabel("Search").fill(`key ${String(KEYS - 1).padStart(5, "0")}`);
-  await eventually(async () => (await page.locator("table.keys tbody th a").allTextContents()).join() === `key ${String(KEYS - 1).padStart(5, "0")}`, "the last key", 240);
-  await eventually(async () => (await page.locator(".table-end").innerText()).startsWith("1 key"), "the end of the search", 240);
+  assert.ok(asked.size <= 4, `${asked.size} pages before anybody asked for more`);
+  await page.getByLabel("Search").fill(nameOf(KEYS - 1));
+  await eventually(async () => (await names()).join() === nameOf(KEYS - 1), "the last key", 120);
+  await eventually(async () => (await page.locator(".table-end").innerText()).startsWith("1 key"), "the end of the search", 120);
+  assert.equal(asked.size, KEYS / 100);
   await page.getByLabel("Search").fill("");
   await page.getByText(`${KEYS.toLocaleString("en-GB")} keys`).waitFor();
   for (const part of [0.25, 0.9, 0.5]) {
     await page.evaluate((part) => scrollTo(0, document.body.scrollHeight * part), part);
-    await eventually(async () => (await page.locator("table.keys tbody th a").first().boundingBox()) !== null && (await drawn()) > 10, `rows at ${part}`);
+    const wanted = Math.round(KEYS * part);
+    await eventually(async () => (await names()).some((name) => Math.abs(Number(name.slice(4)) - wanted) < 40), `the keys at ${part}`);
     assert.ok((await drawn()) < 80, `${await drawn()} rows are drawn`);
     const isRowInSight = await page.evaluate(() => [...document.querySelectorAll("table.keys tbody tr:not(.gap)")].some((row) => row.getBoundingClientRect().top > 0 && row.getBoundingClientRect().bottom < innerHeight));
     assert.ok(isRowInSight, `nothing in sight at ${part}`);
@@ -78,7 +82,8 @@ test("a million rows are gone through page by page, and no more than a page is e
   for (let number = 2; number <= 30; number++) {
     await page.getByRole("button", { name: "Older" }).click();
     await page.getByText(`Page ${number},`).waitFor();
-    assert.ok((await rows()) <= 100, `${await rows()} rows on page ${number}`);
+    const shown = await rows();
+    assert.ok(shown >= 25 && shown <= 100, `${shown} rows on page ${number}`);
   }
   assert.ok(asked.includes(400) && asked.includes(450), "an empty page was taken for the end");
   await page.getByRole("button", { name: "Newer" }).click();

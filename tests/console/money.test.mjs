@@ -168,6 +168,7 @@ test("the operator credits, moves to another plan, sees everybody, and gives pay
   await page.getByRole("button", { name: "Credit…" }).click();
   await page.getByRole("button", { name: "Credit $25.00" }).click();
   await page.getByRole("status").filter({ hasText: "the wallet has $25.00" }).waitFor();
+  await page.getByRole("row", { name: /Credit .*invoice 1/ }).waitFor();
   await page.getByLabel("Dollars").fill("26");
   await page.getByLabel("Reference").fill("invoice 1");
   await page.getByRole("button", { name: "Credit…" }).click();

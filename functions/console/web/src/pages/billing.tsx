@@ -5,14 +5,15 @@ import { useState } from "preact/hooks";
 import { type Billing, type Entry, type KeyWithUsage, type Project, api, ask, dataOf, freshName, onceUnder, pageOf } from "../api/client";
 import { type Problem, problemOf } from "../api/problem";
 import { useAsked } from "../ask";
-import { abbreviate, decimal, micro, minute, parseUsd, usd } from "../format";
+import { abbreviate, decimal, micro, parseUsd, usd } from "../format";
 import { useKeyNames } from "../key-names";
 import { projectName, readProjects, useProjects } from "../projects";
 import { link, narrow, query } from "../route";
 import { isOperator, me } from "../session";
 import { Input, Select } from "../ui/field";
+import { EntryTable } from "../ui/entries";
 import { MoreRows, usePages } from "../ui/list";
-import { Copy, Meter, Page, Panel, Shown, Table, Time, Trouble } from "../ui/parts";
+import { Copy, Meter, Page, Panel, Shown, Trouble } from "../ui/parts";
 import { Slider, SplitBar } from "../ui/slider";
 import { say } from "../ui/toast";
 
@@ -216,35 +217,8 @@ function Entries({ round }: { round: number }) {
       title={key ? `Movements of ${names.get(key) ?? abbreviate(key)}` : "Movements"}
       aside={<Select label="Of" class="inline" value={key ?? ""} options={[["", "the wallet"], ...[...names].map(([id, name]) => [id, `the key ${name}`] as const)]} onChange={(key_id) => narrow({ key_id })} />}
     >
-      {entries.rows.length > 0 && (
-        <Table label="Movements">
-          <thead><tr><th scope="col">When</th><th scope="col">What</th><th scope="col">Project</th><th scope="col">Reference</th><th scope="col" class="num">Amount</th></tr></thead>
-          <tbody>
-            {entries.rows.map((entry) => (
-              <tr key={entry.id}>
-                <td class="nowrap"><Time at={entry.created_at} as={minute} /></td>
-                <td>{KINDS[entry.kind][0]}</td>
-                <td>{entry.project_id ? projectName(entry.project_id) : <span class="dim">–</span>}</td>
-                <td>{entry.reference ?? <span class="dim">–</span>}</td>
-                <td class="num nowrap">{KINDS[entry.kind][1]}{usd(entry.amount_usd)}</td>
-              </tr>
-            ))}
-          </tbody>
-        </Table>
-      )}
+      {entries.rows.length > 0 && <EntryTable of={entries.rows} />}
       <MoreRows of={entries} none={key ? "This key received no money yet. It gets some when it first pays for a call." : "Nothing has moved yet."} />
     </Panel>
   );
 }
-
-/** What a kind of movement is called, and which way it went for the wallet, or the key. */
-const KINDS: Record<Entry["kind"], [string, string]> = {
-  sign_up: ["Sign-up credit", "+"],
-  credit: ["Credit", "+"],
-  allocation: ["To a project", "−"],
-  return: ["Back from a project", "+"],
-  refund: ["Refunded to the payer", "−"],
-  refund_reversed: ["Refund taken back", "+"],
-  grant: ["Granted to the key", "+"],
-  grant_returned: ["Returned by the key", "−"],
-};

@@ -2,13 +2,14 @@
 
 import { useEffect, useState } from "preact/hooks";
 
-import { type Account, type Payment, api, ask, dataOf, freshName, onceUnder } from "../api/client";
+import { type Account, type Entry, type Payment, api, ask, dataOf, freshName, onceUnder } from "../api/client";
 import { useAsked, useDeed } from "../ask";
 import { count, minute, parseUsd, decimal, usd } from "../format";
 import { link, narrow, query } from "../route";
 import { catalogue } from "../session";
 import { Dialog, FormDialog } from "../ui/dialog";
 import { Input, Select } from "../ui/field";
+import { EntryTable } from "../ui/entries";
 import { MoreRows, usePages } from "../ui/list";
 import { Facts, Id, Page, Panel, Shown, Table, Time, Trouble } from "../ui/parts";
 import { say } from "../ui/toast";
@@ -48,6 +49,7 @@ export function OperatorPage() {
 
 function OneAccount({ id }: { id: string }) {
   const params = { path: { id } };
+  const [round, setRound] = useState(0);
   const asked = useAsked((signal) => dataOf(api.GET("/v1/accounts/{id}", { params, signal })), [id]);
   return (
     <Shown of={asked}>
@@ -69,10 +71,41 @@ function OneAccount({ id }: { id: string }) {
             </p>
           </Panel>
           <Plan of={account} onDone={asked.put} />
-          <Credit of={account} onDone={asked.reload} />
+          <Credit
+            of={account}
+            onDone={() => {
+              asked.reload();
+              setRound((last) => last + 1);
+            }}
+          />
+          <Money key={round} of={id} />
         </div>
       )}
     </Shown>
+  );
+}
+
+/** Where an account's money is, and its last movements. */
+function Money({ of: account_id }: { of: string }) {
+  const billing = useAsked((signal) => dataOf(api.GET("/v1/billing", { params: { query: { account_id } }, signal })), [account_id]);
+  const entries = usePages<Entry>((cursor, signal) => ask(api.GET("/v1/billing/entries", { params: { query: { account_id, limit: 10, cursor } }, signal })), [account_id]);
+  return (
+    <Panel title="Money">
+      <Shown of={billing}>
+        {(money) => (
+          <Facts
+            of={[
+              ["Wallet", usd(money.wallet_usd)],
+              ["In projects", `${usd(money.available_usd)} available of ${usd(money.allocated_usd)}`],
+              ["Reserved", usd(money.reserved_usd)],
+              ["Spent", `${usd(money.spent_today_usd)} today, ${usd(money.spent_month_usd)} this month, ${usd(money.spent_usd)} in all`],
+            ]}
+          />
+        )}
+      </Shown>
+      {entries.rows.length > 0 && <EntryTable of={entries.rows} />}
+      <MoreRows of={entries} none="Nothing has moved yet." />
+    </Panel>
   );
 }
 
