@@ -45,12 +45,16 @@ async function furnish(wallet) {
   ]) keys.push(await post("/v1/api-keys", body));
   await program.ask("PATCH", `/v1/api-keys/${keys[4].id}`, { token, body: { frozen: true } });
   await program.ask("DELETE", `/v1/api-keys/${keys[5].id}`, { token });
-  for (let calls = 0; calls < 34; calls++) await program.ask("POST", "/demo/paid", { key: keys[0].key });
-  for (let calls = 0; calls < 9; calls++) await program.ask("GET", "/demo/limited", { key: keys[3].key });
-  for (let calls = 0; calls < 21; calls++) await program.ask("GET", "/demo/free", { key: keys[2].key });
-  for (let calls = 0; calls < 5; calls++) await program.ask("POST", "/demo/paid", { key: keys[3].key });
-  await program.ask("POST", "/demo/metered", { key: keys[2].key });
-  await eventually(async () => (await program.ask("GET", "/v1/analytics?bucket=day", { token })).body.data.totals.calls >= 60, "the books", 60);
+  let admitted = 0;
+  const call = async (times, method, path, key) => {
+    for (let calls = 0; calls < times; calls++) admitted += (await program.ask(method, path, { key })).status === 200 ? 1 : 0;
+  };
+  await call(34, "POST", "/demo/paid", keys[0].key);
+  await call(9, "GET", "/demo/limited", keys[3].key);
+  await call(21, "GET", "/demo/free", keys[2].key);
+  await call(5, "POST", "/demo/paid", keys[3].key);
+  await call(1, "POST", "/demo/metered", keys[2].key);
+  await eventually(async () => (await program.ask("GET", "/v1/analytics?bucket=day", { token })).body.data.totals.calls === admitted, "the books", 60);
   return { keys, me };
 }
 
