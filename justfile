@@ -86,6 +86,10 @@ size:
 wallet:
     .ci/run wallet
 
+# The console: built anew, compared with the tree, and used in a browser.
+console:
+    .ci/run console
+
 # A new pepper in the data folder, under a running program: docs/rotation.md.
 rotate-pepper *options:
     cargo run --quiet -- {{ options }} secrets rotate pepper

@@ -19,5 +19,11 @@ fuzz_target!(|text: &[u8]| {
         let lines = several.into_iter().flatten().filter_map(Value::as_str);
         assert!(lines.chain(single).any(|line| line == value));
     }
-    let _ = event.request.origin();
+    for name in event.request.query.names() {
+        let single = json["queryStringParameters"][name].as_str();
+        let several = json["multiValueQueryStringParameters"][name].as_array();
+        let told: Vec<_> = several.into_iter().flatten().filter_map(Value::as_str).chain(single).collect();
+        assert!(event.request.query.values(name).iter().all(|value| told.contains(&value.as_str())));
+    }
+    let _ = (event.request.origin(), event.request.is_signed());
 });

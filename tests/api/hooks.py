@@ -53,6 +53,11 @@ def before_call(context, case, kwargs):
     # The price of a call is its route's unless that leaves it open, and has a bound of its own.
     if "cost_usd" in body and "path" in body:
         body |= {"method": "POST", "path": "/demo/metered", "cost_usd": "0.05"}
+    # Only some routes take signed URLs.
+    if case.operation.path == "/v1/signed-urls":
+        body |= {"path": "/demo/media/cat.png?size=2", "method": "GET"}
+        if "ttl_seconds" in body:
+            body["ttl_seconds"] = int(body["ttl_seconds"])
     # The same key for another body is refused, and short keys are generated again and again.
     if case.headers and "Idempotency-Key" in case.headers:
         digest = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()

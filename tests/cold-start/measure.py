@@ -32,6 +32,7 @@ ASKED = {
     "charges": ("charges.json", '"statusCode":403'),
     "billing": ("billing.json", '"statusCode":200'),
     "payments": ("payments.json", '"statusCode":403'),
+    "sessions": ("sessions.json", '"statusCode":403'),
     "requests": ("requests.json", '"statusCode":403'),
     "check": ("check.json", '"statusCode":403'),
 }

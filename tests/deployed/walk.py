@@ -11,9 +11,11 @@ of the template for it, and nothing else:
 - a method for all methods becomes one for each, and gateway responses are put once the API is there: its import knows
   neither;
 - the usage plan's requirement goes: it asks the caller for the plan's key and not the authorizer;
-- of what a generated secret must not hold it knows single characters only.
+- of what a generated secret must not hold it knows single characters only;
+- in one of the stacks webhooks may go to this machine, where the receiver is, without TLS.
 """
 
+import base64
 import hmac
 import http.server
 import io
@@ -38,7 +40,10 @@ import boto3
 import yaml
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-FUNCTIONS = ["nonce", "verify", "keys", "charges", "check", "billing", "payments", "requests", "ledger", "authorizer"]
+FUNCTIONS = [
+    "nonce", "verify", "keys", "charges", "check", "billing", "payments", "requests", "sessions", "links", "leaks", "ledger", "endpoints",
+    "webhooks", "console", "authorizer",
+]
 ORIGIN = "https://api.example.com"
 # Where the table is not.
 ELSEWHERE = "eu-west-1"
@@ -70,6 +75,17 @@ def walk(cloud, api, wallet, backend, data):
     expect(api.get("/.well-known/jwks.json"), 200)
     described = expect(api.get("/openapi.json"), 200)
     assert "/v1/api-keys/verify" in described["paths"]
+
+    step("the console, and what its page asks for")
+    for path in ["/console", "/console/keys"]:
+        headers, page = api.fetch(path)
+        assert "default-src 'none'" in headers["content-security-policy"], headers
+    parts = re.findall(r'(?:src|href)="(/console/[^"]+)"', page)
+    assert {part.rsplit(".")[-1] for part in parts} == {"js", "css", "svg"}, parts
+    for part in parts:
+        headers, text = api.fetch(part)
+        assert text and headers["x-content-type-options"] == "nosniff", (part, headers)
+    expect(api.get("/console/nothing"), 404)
 
     step("signing in")
     token = wallet.sign_in(api)
@@ -144,11 +160,42 @@ def walk(cloud, api, wallet, backend, data):
     assert expect(api.get("/v1/billing", bearer), 200)["data"]["wallet_usd"] == 7.5
     assert expect(api.get("/v1/payments/unmatched", bearer), 200)["data"] == []
 
+    step("a client session: made, redeemed once, charged to its key, ended")
+    backend_key = expect(api.post("/v1/api-keys", {"name": "b", "scopes": ["demo:*", "sessions:write"]}, bearer), 201)["data"]["key"]
+    backend_key = {"x-api-key": backend_key}
+    asked = {"client_reference_id": "user-42", "max_cost_usd": "0.01", "scopes": ["demo:*"]}
+    session = expect(api.post("/v1/client-sessions", asked, backend_key), 201)["data"]
+    secret = {"client_secret": session["client_secret"]["secret"]}
+    visitor = expect(api.post("/v1/client-sessions/redeem", secret), 200)["data"]["access_token"]
+    visitor = {"authorization": f"Bearer {visitor}"}
+    assert expect(api.post("/v1/client-sessions/redeem", secret), 401)["code"] == "invalid_client_secret"
+    expect(api.get("/demo/free", visitor), 200)
+    expect(api.post("/demo/paid", {}, visitor), 200)
+    page = f"/v1/client-sessions/{session['session']['id']}"
+    assert expect(api.get(page, backend_key), 200)["data"]["spent_usd"] == 0.01
+    expect(api.send("DELETE", page, None, backend_key), 204)
+    expect(api.get("/demo/free", visitor), 401)
+    preflight = {"origin": "http://localhost:3000", "access-control-request-method": "POST"}
+    expect(api.send("OPTIONS", "/v1/client-sessions/redeem", None, preflight), 204)
+
+    step("a signed URL opens what it was made for, without a credential")
+    signed = expect(api.post("/v1/signed-urls", {"path": "/demo/media/cat.png?size=2"}, bearer), 201)["data"]
+    assert signed["url"].startswith(f"{ORIGIN}/demo/media/cat.png?"), signed
+    target = signed["url"].removeprefix(ORIGIN)
+    assert expect(api.get(target), 200)["backend"].startswith("/demo/media/cat.png?"), target
+    for other in [target.replace("size=2", "size=3"), target.replace("cat", "dog"), target + "&size=2", target[:-1] + "g"]:
+        assert expect(api.get(other), 403)["code"] == "invalid_signed_url", other
+    assert expect(api.send("POST", target), {403, 404})["code"] in ("invalid_signed_url", "unknown_route")
+    path, query = target.split("?")
+    asked = {"key": "", "method": "GET", "path": path, "query": query}
+    decided = expect(api.post("/v1/api-keys/verify", asked, service), 200)["data"]
+    assert decided["allowed"] and decided["charge_id"] is None and decided["principal"]["account_id"] == account, decided
+
     step("the books: a row for each admitted request, and every number of every cell")
     books(cloud, table)
     step("the books are read out")
     listed = expect(api.get(f"/v1/requests?account_id={account}&route=POST%20/demo/paid", bearer), 200)
-    assert [row["cost_usd"] for row in listed["data"]] == [0.01] * 4, listed
+    assert [row["cost_usd"] for row in listed["data"]] == [0.01] * 5, listed
     numbers = expect(api.get("/v1/analytics?bucket=hour&group_by=key", bearer), 200)["data"]
     assert len(numbers["buckets"]) == 25, numbers
     expect(api.get(f"/v1/api-keys/{made['id']}/events", bearer), 200)
@@ -160,6 +207,19 @@ def walk(cloud, api, wallet, backend, data):
     step("a record that the ledger does not understand is set aside, and replayed when it is mended")
     set_aside(cloud, api, table, made["id"], key)
 
+    step("a report of a leaked key that nobody signed, and one that cannot be checked, end nothing")
+    unsigned = api.send("POST", "/v1/leaks/github", json.dumps([{"token": made["key"], "type": "t", "url": ""}]).encode())
+    assert expect(unsigned, 400)["code"] == "invalid_event_signature", unsigned
+    expect(api.get("/demo/free", key), 200)
+    # Where GitHub's keys are out of reach it is asked to send again; where they are not, none of them is of this name.
+    sealed = {"github-public-key-identifier": "nobody", "github-public-key-signature": "MAYCAQECAQE="}
+    report = json.dumps([{"token": made["key"], "type": "t", "url": ""}]).encode()
+    expect(api.send("POST", "/v1/leaks/github", report, sealed), {400, 503})
+    expect(api.get("/demo/free", key), 200)
+
+    step("a webhook: in order, signed under what follows from the key, and in the log")
+    webhooks(api, backend, bearer)
+
     step("rotation and revocation at the very next call")
     rotated = expect(api.post(f"/v1/api-keys/{made['id']}/rotate", {"grace_seconds": 0}, bearer), 201)["data"]["key"]
     expect(api.get("/demo/free", key), 401)
@@ -170,6 +230,39 @@ def walk(cloud, api, wallet, backend, data):
     step("the end of a session")
     expect(api.send("POST", "/auth/logout", None, bearer), 204)
     expect(api.get("/v1/me", bearer), 401)
+
+
+def webhooks(api, backend, bearer):
+    """Events arrive at a receiver, through stream and queues, within a minute."""
+    made = expect(api.post("/v1/api-keys", {"name": "hooks", "scopes": ["*"]}, bearer), 201)["data"]
+    key = {"x-api-key": made["key"]}
+    for url in ["https://10.0.0.1/", "http://example.com/", "https://169.254.169.254/latest/meta-data"]:
+        assert expect(api.post("/v1/webhooks", {"url": url}, key), 400)["field"] == "url"
+    hook = expect(api.post("/v1/webhooks", {"url": backend.hook, "events": ["key.created", "key.revoked"]}, key), 201)["data"]
+    tag = hmac.new(made["key"].encode(), b"faregate webhook v1", "sha256").digest()
+    assert hook["secret"] == "whsec_" + base64.b64encode(tag).decode(), "another secret"
+    expect(api.post(f"/v1/webhooks/{hook['id']}/test", {}, key), 202)
+    other = expect(api.post("/v1/api-keys", {"name": "other"}, bearer), 201)["data"]["id"]
+    expect(api.send("DELETE", f"/v1/api-keys/{other}", None, bearer), 204)
+    wanted = {"webhook.test", "key.created", "key.revoked"}
+    for _ in range(60):
+        heard = [json.loads(body) for path, _, body in backend.received if path == "/hook"]
+        about = [one["type"] for one in heard if one["data"].get("key_id") in (None, other)]
+        if set(about) == wanted:
+            break
+        time.sleep(1)
+    assert set(about) == wanted and about.index("key.created") < about.index("key.revoked"), heard
+    for path, headers, body in backend.received:
+        signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
+        signature = "v1," + base64.b64encode(hmac.new(tag, signed, "sha256").digest()).decode()
+        assert headers["webhook-signature"] == signature, headers
+    for _ in range(30):
+        log = expect(api.get(f"/v1/webhooks/{hook['id']}/deliveries", key), 200)["data"]
+        if all(one["status"] == "delivered" for one in log):
+            break
+        time.sleep(1)
+    assert len(log) >= 3 and all(one["status"] == "delivered" for one in log), log
+    expect(api.send("DELETE", f"/v1/webhooks/{hook['id']}", None, key), 204)
 
 
 def books(cloud, table):
@@ -282,6 +375,9 @@ def product(cloud, parameters, wallet):
     assert "bfq_live_" in text, text
     key = re.search(r"bfq_live_[0-9A-Za-z]{55}", text)[0]
     expect(api.post("/v1/face/execute", {}, {"x-api-key": key}), 200)
+    # Here webhooks go to public addresses alone, as they do everywhere but in the stack before.
+    refused = expect(api.post("/v1/webhooks", {"url": "https://localhost/", "key_id": "key_0000000000000000"}, bearer), 400)
+    assert "public address" in json.dumps(refused), refused
     # No other credential surface: the same key as a bearer is not read.
     expect(api.post("/v1/face/execute", {}, {"authorization": f"Bearer {key}"}), 401)
 
@@ -351,6 +447,12 @@ class Template:
             if "security" in operation:
                 operation = {**operation, "security": [{"gate": []}]}
             path.update({method: operation for method in ["get", "post", "put", "patch", "delete", "head"]})
+
+    def let_webhooks_stay_here(self):
+        for name in ["Endpoints", "Webhooks"]:
+            properties = self.body["Resources"][name]["Properties"]
+            variables = properties.setdefault("Environment", {}).setdefault("Variables", {})
+            variables["FAREGATE_REACH"] = "loopback"
 
     def text(self):
         return json.dumps(self.body)
@@ -475,6 +577,8 @@ class Cloud:
 
     def deploy_api(self, name, parameters, region=None):
         template = Template(bucket(region or self.region))
+        if name == "faregate":
+            template.let_webhooks_stay_here()
         outputs = self.deploy(name, template.text(), parameters, region)
         api = Api(outputs, self)
         gateway = self.client("apigateway", region)
@@ -524,6 +628,12 @@ class Api:
         tag = hmac.new(secret.encode(), f"{sent_at}.{body}".encode(), "sha256").hexdigest()
         return self.send("POST", "/v1/payments/stripe", body.encode(), {"stripe-signature": f"t={sent_at},v1={tag}"})
 
+    def fetch(self, path):
+        """What a browser gets: headers, and the text."""
+        request = urllib.request.Request(self.base + path, headers={"host": self.host})
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return answer.headers, answer.read().decode()
+
     def send(self, method, path, body=None, headers=None):
         headers = {"content-type": "application/json", "host": self.host, **(headers or {})}
         request = urllib.request.Request(self.base + path, data=body, method=method, headers=headers)
@@ -559,6 +669,7 @@ class Backend:
 
     def __init__(self, folder):
         self.requests = 0
+        self.received = []
         self.certificate = str(folder / "backend.pem")
         subprocess.run(
             ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
@@ -571,7 +682,9 @@ class Backend:
         class Handler(http.server.BaseHTTPRequestHandler):
             def answer(self):
                 backend.requests += 1
-                self.rfile.read(int(self.headers.get("content-length") or 0))
+                sent = self.rfile.read(int(self.headers.get("content-length") or 0))
+                if self.path == "/hook":
+                    backend.received.append((self.path, self.headers, sent))
                 body = json.dumps({"backend": self.path}).encode()
                 self.send_response(200)
                 self.send_header("content-type", "application/json")
@@ -590,6 +703,10 @@ class Backend:
         server.socket = tls.wrap_socket(server.socket, server_side=True)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         self.url = f"https://localhost:{server.server_port}"
+        # The emulator gives functions no certificate of this machine's, so webhooks come without TLS.
+        plain = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=plain.serve_forever, daemon=True).start()
+        self.hook = f"http://127.0.0.1:{plain.server_port}/hook"
 
 
 def bucket(region):

@@ -7,6 +7,7 @@ use faregate_domain::{
     base62,
     cell::{Cell, CellId},
     id::{AccountId, KeyId},
+    outbound::Reach,
     policy::Policy,
     time::Timestamp,
 };
@@ -64,6 +65,7 @@ impl Bundle {
             chain_id: 1,
             secrets: SecretsLocation::File(file),
             policy,
+            reach: Reach::Loopback,
         };
         let clock = Clock::standing_at(Timestamp::from_epoch_s(START_EPOCH_S));
         let mut services = Services::connect_local(config, &link.url(), clock.clone());

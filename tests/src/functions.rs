@@ -25,6 +25,9 @@ pub struct Functions {
     billing: faregate_billing::App,
     payments: faregate_payments::App,
     requests: faregate_requests::App,
+    sessions: faregate_sessions::App,
+    links: faregate_links::App,
+    endpoints: faregate_endpoints::App,
 }
 
 /// Somebody who has signed in.
@@ -60,6 +63,9 @@ impl Functions {
             billing: faregate_billing::App::new(services.clone()),
             payments: faregate_payments::App::new(services.clone()),
             requests: faregate_requests::App::new(services.clone()),
+            sessions: faregate_sessions::App::new(services.clone()),
+            links: faregate_links::App::new(services.clone()),
+            endpoints: faregate_endpoints::App::new(services.clone()),
         }
     }
 
@@ -126,13 +132,16 @@ impl Functions {
                 call(event, |request| self.check.handle(request)).await
             }
             (_, Some("charges")) => call(event, |request| self.charges.handle(request)).await,
-            (_, Some("projects" | "billing" | "accounts" | "me")) => {
+            (_, Some("projects" | "billing" | "accounts" | "me" | "catalogue")) => {
                 call(event, |request| self.billing.handle(request)).await
             }
+            (_, Some("client-sessions")) => call(event, |request| self.sessions.handle(request)).await,
             (_, Some("payments")) => call(event, |request| self.payments.handle(request)).await,
+            (_, Some("webhooks")) => call(event, |request| self.endpoints.handle(request)).await,
             (_, Some("requests" | "requests.csv" | "analytics")) => {
                 call(event, |request| self.requests.handle(request)).await
             }
+            (_, Some("signed-urls")) => call(event, |request| self.links.handle(request)).await,
             _ if path.split('?').next().is_some_and(|path| path.ends_with("/events")) => {
                 call(event, |request| self.requests.handle(request)).await
             }

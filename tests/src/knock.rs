@@ -1,6 +1,7 @@
 //! A knock at the gate: one request through the authorizer's whole handler.
 
-use serde_json::{Value, json};
+use faregate_domain::query::Query;
+use serde_json::{Map, Value, json};
 
 /// Who knocks.
 #[derive(Clone, Debug)]
@@ -78,10 +79,14 @@ impl Knock {
     }
 }
 
-/// The REQUEST authorizer's event.
+/// The REQUEST authorizer's event; the target may have a query.
 #[must_use]
-pub fn knock_event(method: &str, path: &str, headers: &[(String, String)]) -> Value {
-    let mut lines = serde_json::Map::new();
+pub fn knock_event(method: &str, target: &str, headers: &[(String, String)]) -> Value {
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let query = Query::parse(query);
+    let all: Map<_, _> = query.names().map(|name| (name.to_owned(), json!(query.values(name)))).collect();
+    let last: Map<_, _> = query.names().map(|name| (name.to_owned(), json!(query.values(name).last()))).collect();
+    let mut lines = Map::new();
     for (name, value) in headers {
         if let Value::Array(values) = lines.entry(name.clone()).or_insert_with(|| json!([])) {
             values.push(value.clone().into());
@@ -93,8 +98,10 @@ pub fn knock_event(method: &str, path: &str, headers: &[(String, String)]) -> Va
         "resource": path,
         "path": path,
         "httpMethod": method,
-        "headers": headers.iter().map(|(name, value)| (name.clone(), Value::from(value.clone()))).collect::<serde_json::Map<_, _>>(),
+        "headers": headers.iter().map(|(name, value)| (name.clone(), Value::from(value.clone()))).collect::<Map<_, _>>(),
         "multiValueHeaders": lines,
+        "queryStringParameters": last,
+        "multiValueQueryStringParameters": all,
         "requestContext": {"requestId": "request-1", "identity": {"sourceIp": "203.0.113.7"}}
     })
 }

@@ -19,7 +19,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use faregate::{Feed, FeedParts};
+use faregate::{Feed, FeedParts, is_for_the_ledger};
 use faregate_edge::now::Clock;
 use faregate_gate::Services;
 use tokio::task::JoinSet;
@@ -129,8 +129,9 @@ impl Load {
         let position = lag::position(&mark);
         let feed = Feed::start(FeedParts {
             ledger: ledger_over(store.clone(), &config),
+            is_wanted: is_for_the_ledger,
             clock: Clock::system(),
-            store: store.clone(),
+            store: Some(store.clone()),
             stream: stream.restarted(position),
             mark: Some(mark),
             batch: WHOLE_BATCH,

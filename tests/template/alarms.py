@@ -18,7 +18,7 @@ from cfnlint.decode.cfn_yaml import load
 FOREIGN = {
     "AWS/Lambda": {"Duration": {"FunctionName"}, "IteratorAge": {"FunctionName"}, "Throttles": {"FunctionName"}},
     "AWS/DynamoDB": {"WriteThrottleEvents": {"TableName"}},
-    "AWS/SQS": {"ApproximateNumberOfMessagesVisible": {"QueueName"}},
+    "AWS/SQS": {"ApproximateAgeOfOldestMessage": {"QueueName"}, "ApproximateNumberOfMessagesVisible": {"QueueName"}},
 }
 # What Lambda writes into a function's log when it ends one.
 OF_LAMBDA = {"Runtime exited", "Runtime.ExitError", "Task timed out"}

@@ -55,8 +55,8 @@ def faults_of_statement(role, statement):
         if text.endswith(f"/stripe{SECRET_SUFFIX}") and role != "PaymentsRole":
             yield "reads what Stripe signs with"
     if STREAM & set(actions):
-        if role != "LedgerRole" or not set(actions) <= STREAM or statement["Resource"] != {"Ref": "StreamArn"}:
-            yield "only the ledger reads the stream, and that stream alone"
+        if role not in ("LedgerRole", "WebhooksRole") or not set(actions) <= STREAM or statement["Resource"] != {"Ref": "StreamArn"}:
+            yield "only the ledger and the webhooks read the stream, and that stream alone"
     elif any(action.startswith("dynamodb:") for action in actions):
         items = statement.get("Condition", {}).get("ForAllValues:StringLike", {}).get("dynamodb:LeadingKeys", [])
         if not items or any(item.strip("*") == "" for item in items):
@@ -65,10 +65,12 @@ def faults_of_statement(role, statement):
             yield "the authorizer reads and updates single items, and does nothing else"
         if "refused_*" in items and not set(actions) <= {"dynamodb:GetItem", "dynamodb:Query"} and actions != ["dynamodb:UpdateItem"]:
             yield "refused calls are counted or read, never replaced or removed"
-        if "book_*" in items and role != "LedgerRole" and not set(actions) <= READS:
+        if "book_*" in items and role not in ("LedgerRole", "LeaksRole") and not set(actions) <= READS:
             yield "only the ledger writes the books"
-        if role == "LedgerRole" and not set(actions) <= READS and items != ["book_*"]:
-            yield "the ledger writes the books, and nothing else"
+        if role == "LedgerRole" and not set(actions) <= READS and items not in (["book_*"], ["ses_*"]):
+            yield "the ledger writes the books, and nothing else but sums of client sessions"
+        if role == "WebhooksRole" and not set(actions) <= READS and items != ["hook_*"]:
+            yield "whoever calls strangers writes webhooks, and nothing else"
 
 
 def may_update(statements, items):
@@ -116,7 +118,8 @@ def broken(template):
     yield "only the ledger writes", edit("KeysRole", lambda statements: statements[3].update(books))
     wider = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["book_*", "key_*"]}}
     yield "writes the books, and nothing", edit("LedgerRole", lambda statements: statements[2].update(Condition=wider))
-    yield "reads the stream", edit("BillingRole", lambda statements: statements[1].update(Action=sorted(STREAM)))
+    yield "whoever calls strangers", edit("WebhooksRole", lambda statements: statements[2].update(Condition=wider))
+    yield "read the stream", edit("BillingRole", lambda statements: statements[1].update(Action=sorted(STREAM)))
     other = copy.deepcopy(template)
     del other["Resources"]["Keys"]["Properties"]["Role"]
     yield "role of its own", other

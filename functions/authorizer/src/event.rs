@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use faregate_domain::query::Query;
 use faregate_gate::Request;
 use serde::Deserialize;
 use serde_json::Value;
@@ -36,18 +37,27 @@ pub fn parse(event: Value) -> Result<Event, InvalidEvent> {
             .into_iter()
             .flat_map(|(name, values)| values.unwrap_or_default().into_iter().map(move |value| (name.clone(), value)))
             .collect(),
-        None => file.headers.unwrap_or_default().into_iter().filter_map(|(name, value)| Some((name, value?))).collect(),
+        None => single(file.headers).collect(),
+    };
+    let query = match file.multi_value_query_string_parameters {
+        Some(all) => Query::of_all(all.into_iter().map(|(name, values)| (name, values.unwrap_or_default()))),
+        None => Query::of_one_each(single(file.query_string_parameters)),
     };
     Ok(Event {
         stage_arn: format!("{api}/{stage}"),
         request: Request {
             method: file.http_method,
             path: file.path,
+            query,
             headers,
             source_ip: file.request_context.identity.source_ip.and_then(|text| text.parse().ok()),
             request_id: file.request_context.request_id.unwrap_or_default(),
         },
     })
+}
+
+fn single(map: Option<BTreeMap<String, Option<String>>>) -> impl Iterator<Item = (String, String)> {
+    map.unwrap_or_default().into_iter().filter_map(|(name, value)| Some((name, value?)))
 }
 
 /// Not the event of a REQUEST authorizer.
@@ -65,6 +75,8 @@ struct EventFile {
     http_method: String,
     headers: Option<BTreeMap<String, Option<String>>>,
     multi_value_headers: Option<BTreeMap<String, Option<Vec<String>>>>,
+    query_string_parameters: Option<BTreeMap<String, Option<String>>>,
+    multi_value_query_string_parameters: Option<BTreeMap<String, Option<Vec<String>>>>,
     #[serde(default)]
     request_context: ContextFile,
 }

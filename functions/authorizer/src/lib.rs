@@ -30,7 +30,7 @@ impl App {
     /// # Errors
     /// [`StartError`] says what is missing.
     pub async fn from_env() -> Result<Self, StartError> {
-        Services::from_env(&[SecretName::Pepper, SecretName::Tag]).await.map(Self::new)
+        Services::from_env(&[SecretName::Pepper, SecretName::Tag, SecretName::Link]).await.map(Self::new)
     }
 
     /// Answers one event of a REST API's REQUEST authorizer.

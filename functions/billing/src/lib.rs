@@ -1,8 +1,10 @@
-//! Manages projects and money: `/v1/me`, `/v1/projects`, `/v1/billing`, and for operators accounts and their credits.
+//! Manages projects and money: `/v1/me`, `/v1/catalogue`, `/v1/projects`, `/v1/billing`, and for operators accounts and their
+//! credits.
 
 mod account;
 mod allocate;
 mod body;
+mod catalogue;
 mod change;
 mod create;
 mod credit;
@@ -47,6 +49,7 @@ impl App {
         let place = Place::of(input::path(request)).ok_or_else(Problem::not_found)?;
         match (place, request.method()) {
             (Place::Me, &Method::GET) => self.me(request).await,
+            (Place::Catalogue, &Method::GET) => self.catalogue(request).await,
             (Place::Projects, &Method::GET) => self.list(request).await,
             (Place::Projects, &Method::POST) => self.create(request).await,
             (Place::Project(id), &Method::GET) => self.read(request, id).await,
@@ -75,6 +78,7 @@ impl App {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place<'p> {
     Me,
+    Catalogue,
     Projects,
     Project(&'p str),
     Allocations(&'p str),
@@ -89,6 +93,7 @@ impl<'p> Place<'p> {
         let segments: Vec<&str> = path.strip_prefix("/v1/")?.split('/').collect();
         Some(match *segments.as_slice() {
             ["me"] => Self::Me,
+            ["catalogue"] => Self::Catalogue,
             ["projects"] => Self::Projects,
             ["projects", id] if !id.is_empty() => Self::Project(id),
             ["projects", id, "allocations"] if !id.is_empty() => Self::Allocations(id),
@@ -102,7 +107,7 @@ impl<'p> Place<'p> {
 
     fn methods(self) -> &'static str {
         match self {
-            Self::Me | Self::Billing | Self::Entries => "GET",
+            Self::Me | Self::Catalogue | Self::Billing | Self::Entries => "GET",
             Self::Projects => "GET, POST",
             Self::Project(_) | Self::Account(_) => "GET, PATCH",
             Self::Allocations(_) | Self::Credits(_) => "POST",

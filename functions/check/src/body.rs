@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use faregate_domain::{credential::Credential, denial::Denial, money::MicroUsd};
+use faregate_domain::{credential::Credential, denial::Denial, money::MicroUsd, query::Query};
 use faregate_edge::{
     input::{Usd, present},
     problem::Problem,
@@ -19,6 +19,9 @@ pub(crate) struct VerifyBody {
     key: SecretString,
     method: String,
     path: String,
+    /// The request's query, as it is written; it is read for a signature alone.
+    #[serde(default, deserialize_with = "present")]
+    query: Option<String>,
     /// Where a browser's request comes from; absent where it named nothing.
     #[serde(default, deserialize_with = "present")]
     origin: Option<String>,
@@ -37,6 +40,9 @@ impl VerifyBody {
         if self.path.contains(['?', '#']) {
             return Err(Problem::invalid_field("path", "must have neither query nor fragment"));
         }
+        if self.query.as_ref().is_some_and(|query| query.len() > MAX_QUERY_BYTES || query.contains('#')) {
+            return Err(Problem::invalid_field("query", "must have at most 8192 bytes and no fragment"));
+        }
         let address = |text: &String| text.parse::<IpAddr>();
         let source_ip = self.ip.as_ref().map(address).transpose();
         let source_ip = source_ip.map_err(|_| Problem::invalid_field("ip", "must be an IPv4 or IPv6 address"))?;
@@ -44,6 +50,7 @@ impl VerifyBody {
         Ok(Request {
             method: self.method.clone(),
             path: self.path.clone(),
+            query: self.query.as_deref().map(Query::parse).unwrap_or_default(),
             headers: origin.collect(),
             source_ip,
             request_id: request_id.to_owned(),
@@ -58,3 +65,6 @@ impl VerifyBody {
         self.cost_usd.map(|cost| cost.0)
     }
 }
+
+/// As long a target as the gateway takes.
+const MAX_QUERY_BYTES: usize = 8_192;

@@ -4,18 +4,25 @@ use std::collections::BTreeMap;
 
 use faregate_domain::policy::Dialect;
 use faregate_edge::input::Usd;
-use faregate_gate::{Decision, decision::Principal, management::Data, rendering::Rendering};
+use faregate_gate::{
+    Decision,
+    decision::{Permit, Principal},
+    management::Data,
+    rendering::Rendering,
+};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
 /// The whole answer.
 pub(crate) fn answer(decision: &Decision, request_id: &str, dialect: &Dialect) -> serde_json::Result<String> {
     let rendering = Rendering::of(decision, request_id, dialect);
-    let lease = decision.verdict.as_ref().ok().and_then(|admission| admission.lease);
+    let admission = decision.verdict.as_ref().ok().and_then(Permit::admission);
+    let lease = admission.and_then(|admission| admission.lease);
     let principal = decision.principal.as_ref().map(|principal| PrincipalView {
         account_id: rendering.text("accountId"),
         project_id: rendering.text("projectId"),
         key_id: Some(rendering.text("keyId")).filter(|id| !id.is_empty()),
+        client_session_id: Some(rendering.text("clientSessionId")).filter(|id| !id.is_empty()),
         environment: rendering.text("environment"),
         gallery: rendering.text("gallery"),
         scopes: scopes(principal),
@@ -55,6 +62,8 @@ struct PrincipalView<'d> {
     project_id: &'d str,
     /// `None` for a signed-in person.
     key_id: Option<&'d str>,
+    /// The client session in whose name the key is used.
+    client_session_id: Option<&'d str>,
     environment: &'d str,
     gallery: &'d str,
     scopes: Vec<&'d str>,

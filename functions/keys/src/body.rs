@@ -1,13 +1,11 @@
 //! The bodies of key management, as callers write them.
 
-use std::fmt;
-
 use faregate_domain::policy::LimitsPatch;
-use faregate_edge::input::{Nullable, Object, Usd, present};
-use serde::{
-    Deserialize, Deserializer,
-    de::{SeqAccess, Visitor},
+use faregate_edge::{
+    input::{Nullable, Object, Usd, present},
+    wish::ScopesBody,
 };
+use serde::Deserialize;
 
 /// `POST /v1/api-keys`
 #[derive(Debug, Deserialize)]
@@ -103,40 +101,5 @@ impl From<LimitsBody> for LimitsPatch {
     fn from(body: LimitsBody) -> Self {
         let LimitsBody { per_minute, burst, per_day, concurrent } = body;
         Self { per_minute, burst, per_day, concurrent }
-    }
-}
-
-/// `scopes`: a list, a comma-separated text, or a preset's name.
-#[derive(Debug)]
-pub(crate) enum ScopesBody {
-    /// `["demo:read"]`
-    List(Vec<String>),
-    /// `"demo:read,demo:write"` or `"read-only"`
-    Text(String),
-}
-
-impl<'de> Deserialize<'de> for ScopesBody {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct ListOrText;
-        impl<'de> Visitor<'de> for ListOrText {
-            type Value = ScopesBody;
-
-            fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-                out.write_str("a list of scopes, a comma-separated text or a preset's name")
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<ScopesBody, E> {
-                Ok(ScopesBody::Text(text.to_owned()))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<ScopesBody, A::Error> {
-                let mut texts = Vec::new();
-                while let Some(text) = list.next_element()? {
-                    texts.push(text);
-                }
-                Ok(ScopesBody::List(texts))
-            }
-        }
-        deserializer.deserialize_any(ListOrText)
     }
 }

@@ -11,7 +11,7 @@ use faregate_domain::{
     recall::Recall,
     time::Timestamp,
 };
-use faregate_edge::{input, problem::Problem};
+use faregate_edge::{input, problem::Problem, wish};
 use faregate_gate::{
     Caller,
     management::{Failure, Refusal, answer},
@@ -49,8 +49,8 @@ impl App {
         let services = self.services();
         let now = services.clock.now();
         let wish = Wish {
-            grants: body.scopes.map(|scopes| field::grants(&scopes, &services.config.policy)).transpose()?,
-            allowlist: body.allowlist.map(|list| field::allowlist(list.0)).transpose()?.map(Bound::from),
+            grants: body.scopes.map(|scopes| wish::grants(&scopes, &services.config.policy)).transpose()?,
+            allowlist: body.allowlist.map(|list| wish::allowlist(list.0)).transpose()?.map(Bound::from),
             limits: None,
             expires_at: body.expires_at.map(|end| field::expiry(end.0.as_deref(), now)).transpose()?.map(Bound::from),
             budget: body.budget_usd.map(|budget| budget.0.map(|budget| budget.0).into()),

@@ -2,6 +2,7 @@
 
 use faregate_domain::{
     cell::{Cell, Owner, Purse, Status, StoredProof},
+    client_session::Tabs,
     counters::Counters,
     delegation::{Overreach, Wish},
     denial::Denial,
@@ -15,7 +16,7 @@ use faregate_domain::{
     scope::GrantSet,
     time::Timestamp,
 };
-use faregate_edge::{entropy, input, problem::Problem, secrets::SecretName};
+use faregate_edge::{entropy, input, problem::Problem, secrets::SecretName, wish};
 use faregate_gate::{
     Caller,
     management::{Failure, Refusal, answer},
@@ -59,7 +60,7 @@ impl App {
             None => caller.key().and_then(|cell| cell.expires_at),
         };
         let allowlist = match body.allowlist {
-            Some(list) => field::allowlist(list.0)?,
+            Some(list) => wish::allowlist(list.0)?,
             None => caller.key().and_then(|cell| cell.allowlist.clone()),
         };
         let budget = match body.budget_usd {
@@ -67,7 +68,7 @@ impl App {
             None => caller.key().and_then(|cell| cell.purse.budget),
         };
         let grants = match &body.scopes {
-            Some(scopes) => field::grants(scopes, policy)?,
+            Some(scopes) => wish::grants(scopes, policy)?,
             None => policy.default_grants().clone(),
         };
         let plan = self.plan(caller).await?;
@@ -127,7 +128,9 @@ impl App {
             Some(ticket) => Some(self.gate.record(ticket, &text, now).await?),
             None => None,
         };
+        let secret = self.services().seal_signing_secret(&caller.account, &key, 0, now).await?;
         let new = NewKey {
+            secret: &secret,
             description: &description,
             cell: &cell,
             settings_version: draft.settings.version,
@@ -213,6 +216,7 @@ impl Draft<'_> {
             limits: self.limits,
             purse: Purse::empty(self.budget),
             leases: Leases::default(),
+            tabs: Tabs::default(),
             project_window: self.settings.window,
             counters: Counters::default(),
         }

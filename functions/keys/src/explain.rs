@@ -48,7 +48,7 @@ fn question(body: ExplainBody) -> Result<Question, Problem> {
     let address = body.ip.map(|ip| ip.parse::<IpAddr>()).transpose();
     let source_ip = address.map_err(|_| Problem::invalid_field("ip", "must be an IP address"))?;
     let headers = body.origin.map(|origin| ("origin".to_owned(), origin)).into_iter().collect();
-    Ok(Question { method: body.method, path: body.path, headers, source_ip, request_id: String::new() })
+    Ok(Question { method: body.method, path: body.path, headers, source_ip, ..Question::default() })
 }
 
 #[derive(Serialize)]

@@ -1,40 +1,13 @@
 //! From what callers write to what the domain means; each mistake names its field and never repeats its value.
 
 use faregate_domain::{
-    origin::{Allowlist, AllowlistEntry},
-    policy::{Limits, LimitsPatch, Policy, environment::InvalidLimits},
+    policy::{Limits, LimitsPatch, environment::InvalidLimits},
     rotation::Grace,
-    scope::{Grant, GrantSet},
     time::Timestamp,
 };
 use faregate_edge::problem::Problem;
 
-use crate::body::{GraceFrom, RotateBody, ScopesBody};
-
-/// Scopes of the policy's catalogue, or wildcards that cover some of it.
-pub(crate) fn grants(body: &ScopesBody, policy: &Policy) -> Result<GrantSet, Problem> {
-    let texts: Vec<&str> = match body {
-        ScopesBody::List(texts) => texts.iter().map(String::as_str).collect(),
-        ScopesBody::Text(text) => match policy.find_preset(text) {
-            Some(preset) => return Ok(preset.clone()),
-            None => text.split(',').map(str::trim).collect(),
-        },
-    };
-    let read = |text: &&str| Grant::parse(text).ok().filter(|grant| policy.is_known_grant(grant));
-    let grants: Option<Vec<Grant>> = texts.iter().map(read).collect();
-    let grants =
-        grants.ok_or_else(|| Problem::invalid_field("scopes", "names a scope or preset that does not exist"))?;
-    GrantSet::new(grants).map_err(|_| Problem::invalid_field("scopes", "must name 1 to 24 scopes"))
-}
-
-/// An allowlist; an empty one is none.
-pub(crate) fn allowlist(texts: Option<Vec<String>>) -> Result<Option<Allowlist>, Problem> {
-    let entries: Result<Vec<_>, _> = texts.unwrap_or_default().iter().map(|text| AllowlistEntry::parse(text)).collect();
-    let entries = entries.map_err(|_| {
-        Problem::invalid_field("allowlist", "each entry must be [scheme://]host[:port], where the host may be *.parent")
-    })?;
-    Allowlist::new(entries).map_err(|_| Problem::invalid_field("allowlist", "must have at most 16 entries"))
-}
+use crate::body::{GraceFrom, RotateBody};
 
 /// An end in the future, in whole seconds.
 pub(crate) fn expiry(text: Option<&str>, now: Timestamp) -> Result<Option<Timestamp>, Problem> {

@@ -16,7 +16,7 @@ impl App {
         let caller = self.authenticate(request).await?;
         let (description, _) = self.find(&caller, id).await?;
         let cell = self.end(&caller.account, &description.id).await?;
-        self.clear(&caller.account, &description.id, cell).await?;
+        self.gate.clear_key(&caller.account, &description.id, cell).await?;
         no_content()
     }
 
@@ -25,7 +25,7 @@ impl App {
         let caller = self.gate.authenticate_self(request).await?;
         let CellId::Key(id) = &caller.id else { return Err(Problem::not_found().into()) };
         let cell = self.end(&caller.account, id).await?;
-        if let Err(failure) = self.clear(&caller.account, id, cell).await {
+        if let Err(failure) = self.gate.clear_key(&caller.account, id, cell).await {
             let request_id = input::request_id(request);
             tracing::error!(request_id, account = %caller.account, key = %id, %failure, "a revoked key is not cleared");
         }
@@ -34,16 +34,8 @@ impl App {
 
     /// From here on every request with the key is refused.
     async fn end(&self, account: &AccountId, id: &KeyId) -> Result<Cell, Refusal> {
-        let cell = self.services().store.revoke_key(account, id).await?;
-        let cell = cell.ok_or(Failure::Missing { item: "key's cell" })?;
-        tracing::info!(%account, key = %id, "key revoked");
-        Ok(cell)
-    }
-
-    /// Gives up the key's place and returns its money, each of which may be repeated.
-    async fn clear(&self, account: &AccountId, id: &KeyId, cell: Cell) -> Result<(), Failure> {
-        self.services().store.release_key(account, id).await?;
-        Ok(self.gate.recall(&CellId::Key(id.clone()), cell).await?)
+        let cell = self.gate.end_key(account, id).await?;
+        Ok(cell.ok_or(Failure::Missing { item: "key's cell" })?)
     }
 }
 

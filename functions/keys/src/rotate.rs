@@ -78,7 +78,8 @@ impl App {
             None => None,
         };
         let (account, id) = (&description.account, &description.id);
-        let rotation = KeyRotation { account, id, before, new, grace, record: record.as_ref(), now };
+        let secret = &services.seal_signing_secret(account, &key, before.rotations() + 1, now).await?;
+        let rotation = KeyRotation { account, id, before, new, grace, secret, record: record.as_ref(), now };
         match services.store.rotate_key(&rotation).await? {
             RotationOutcome::Rotated => {
                 tracing::info!(%account, key = %id, "key rotated");

@@ -1,13 +1,17 @@
 //! Enters what is told of one cell: rows first, then the numbers, then how far the books are. Any of it may be done again.
 
+use std::collections::BTreeMap;
+
 use faregate_domain::{
     books::{Chunk, Fact, Part, Period, Sequence, SettledCharge},
     cell::CellId,
-    id::AccountId,
+    id::{AccountId, ClientSessionId},
     row::Row,
     time::{Day, Timestamp},
 };
-use faregate_store::{Awaited, Booked, Booking, Movement, Positioned, RequestRow, RowSettlement, StoreError};
+use faregate_store::{
+    Awaited, Booked, Booking, Movement, Positioned, RequestRow, RowSettlement, SessionFact, SessionSequence, StoreError,
+};
 use futures_util::future::try_join_all;
 
 use crate::{
@@ -23,6 +27,15 @@ pub(crate) struct Additions {
     pub(crate) parts: Vec<Part>,
     /// Missing until now.
     pub(crate) late: Vec<Part>,
+    /// Of client sessions, each in the order of the cell.
+    pub(crate) sessions: BTreeMap<ClientSessionId, Vec<SessionFact>>,
+}
+
+/// What one fact adds.
+#[derive(Debug, Default)]
+struct Entered {
+    part: Option<Part>,
+    sessions: Vec<(ClientSessionId, SessionFact)>,
 }
 
 impl App {
@@ -53,6 +66,9 @@ impl App {
             }
             let additions = self.enter_facts(&cell, &told, &plan).await?;
             self.count(&cell, &told, &plan, &additions).await?;
+            for (session, facts) in &additions.sessions {
+                self.store.book_session(session, facts).await?;
+            }
             self.look_for_oddities(&cell, &told, &plan).await?;
             if store.save_position(&cell, &plan.after, version).await? && !plan.has_more {
                 return Ok(());
@@ -72,19 +88,22 @@ impl App {
                 let Some(one) = told.get(*place) else { continue };
                 entering.push(self.enter_fact(cell, one, fact));
             }
-            for (part, (_, _, is_late)) in try_join_all(entering).await?.into_iter().zip(facts) {
-                if let Some(part) = part {
+            for (entered, (_, _, is_late)) in try_join_all(entering).await?.into_iter().zip(facts) {
+                if let Some(part) = entered.part {
                     if *is_late { &mut additions.late } else { &mut additions.parts }.push(part);
+                }
+                for (session, fact) in entered.sessions {
+                    additions.sessions.entry(session).or_default().push(fact);
                 }
             }
         }
         Ok(additions)
     }
 
-    async fn enter_fact(&self, cell: &CellId, told: &Told, fact: &Fact) -> Result<Option<Part>, EnterError> {
+    async fn enter_fact(&self, cell: &CellId, told: &Told, fact: &Fact) -> Result<Entered, EnterError> {
         let (sequence, seq, micro_usd) = match fact {
-            Fact::Admitted { seq, row, is_leased } => {
-                return self.enter_request(told, *seq, row, *is_leased).await.map(Some);
+            Fact::Admitted { seq, row, is_leased, session } => {
+                return self.enter_request(told, *seq, row, *is_leased, session.as_ref()).await;
             }
             Fact::Settled { seq, charge } => return self.enter_settlement(cell, *seq, charge).await,
             Fact::Granted { seq, micro_usd, .. } => (Sequence::Grants, *seq, *micro_usd),
@@ -92,11 +111,18 @@ impl App {
         };
         let movement = Movement { sequence, seq, micro_usd, at: told.change.at };
         self.store.insert_movement(cell, &told.change.after.owner, &movement).await?;
-        Ok(None)
+        Ok(Entered::default())
     }
 
     /// The row of a request, with its settlement where that was told before.
-    async fn enter_request(&self, told: &Told, seq: u64, row: &Row, is_leased: bool) -> Result<Part, EnterError> {
+    async fn enter_request(
+        &self,
+        told: &Told,
+        seq: u64,
+        row: &Row,
+        is_leased: bool,
+        session: Option<&ClientSessionId>,
+    ) -> Result<Entered, EnterError> {
         let (cell, store) = (&told.change.cell, &self.store);
         let owner = &told.change.after.owner;
         let route = self.route_of(&row.class);
@@ -116,20 +142,33 @@ impl App {
             agent: row.known_agent().map(ToOwned::to_owned),
             amount: row.cost,
             is_leased,
+            session: session.cloned(),
             settled: None,
             expires_at,
         };
         // First the row: whoever finds the charge below amends it.
         store.insert_row(&entered).await?;
+        let mut sessions = Vec::new();
+        let mut add = |sequence, seq, micro_usd| {
+            sessions.extend(session.map(|session| (session.clone(), SessionFact { sequence, seq, micro_usd })));
+        };
+        add(SessionSequence::Requests, seq, row.cost.signed());
         if is_leased {
-            let awaited = Awaited { charge: row.charge.clone(), at: row.at, reserved: row.cost, route: route.clone() };
+            let awaited = Awaited {
+                charge: row.charge.clone(),
+                at: row.at,
+                reserved: row.cost,
+                route: route.clone(),
+                session: session.cloned(),
+            };
             if let Some(RowSettlement { settlement, at, seq }) = store.await_settlement(cell, &awaited).await? {
+                add(SessionSequence::Settlements, seq, settlement.actual.signed() - row.cost.signed());
                 let charge = SettledCharge { charge: row.charge.clone(), at, reserved: row.cost, settlement };
                 store.amend_row(cell, row.at, &charge, seq).await?;
                 part.adds.extend(correction(&route, row.cost, &charge));
             }
         }
-        Ok(part)
+        Ok(Entered { part: Some(part), sessions })
     }
 
     /// Noted once per process, account and day.
@@ -143,19 +182,18 @@ impl App {
     }
 
     /// What a settlement changes; nothing while the request that it is about is missing.
-    async fn enter_settlement(
-        &self,
-        cell: &CellId,
-        seq: u64,
-        charge: &SettledCharge,
-    ) -> Result<Option<Part>, EnterError> {
+    async fn enter_settlement(&self, cell: &CellId, seq: u64, charge: &SettledCharge) -> Result<Entered, EnterError> {
         let store = &self.store;
         let Some(awaited) = store.note_settlement(cell, charge, seq).await? else {
             tracing::warn!(cell = cell.partition(), seq, "a settlement waits for its request");
-            return Ok(None);
+            return Ok(Entered::default());
         };
         store.amend_row(cell, awaited.at, charge, seq).await?;
-        Ok(Some(settled(seq, awaited.at, &awaited.route, awaited.reserved, charge)))
+        let micro_usd = charge.settlement.actual.signed() - awaited.reserved.signed();
+        let fact = SessionFact { sequence: SessionSequence::Settlements, seq, micro_usd };
+        let part = settled(seq, awaited.at, &awaited.route, awaited.reserved, charge);
+        let sessions = awaited.session.map(|session| (session, fact)).into_iter().collect();
+        Ok(Entered { part: Some(part), sessions })
     }
 
     async fn count(&self, cell: &CellId, told: &[Told], plan: &Plan, additions: &Additions) -> Result<(), EnterError> {

@@ -7,7 +7,7 @@ use std::{
 };
 
 use faregate_domain::{
-    books::{Chunk, Fact, Oddity, Period, Sequence, is_spike, thresholds_crossed},
+    books::{Chunk, Fact, Oddity, Period, Sequence, is_spike, refusals_reached, thresholds_crossed},
     cell::{CellId, Owner},
     refused::{Reasons, RefusedDay, Whose},
     time::Day,
@@ -138,7 +138,7 @@ impl App {
         Ok(self.store.insert_event(cell, &event).await?)
     }
 
-    /// Looks at refused calls for somebody who knows a key's id and tries secrets.
+    /// Looks at refused calls for somebody who knows a key's id and tries secrets, and for many of any other kind.
     pub(crate) async fn look_for_guesses(
         &self,
         before: Option<&RefusedDay>,
@@ -152,6 +152,19 @@ impl App {
         };
         self.note_active(&known.account, day.start()).await?;
         for (hour, reasons) in &after.hours {
+            let at = day.start().plus_s(u64::from(*hour) * HOUR_SECONDS);
+            let others_were = before.and_then(|before| before.hours.get(hour)).map_or(0, refused_otherwise);
+            let others = refused_otherwise(reasons);
+            for number in refusals_reached(others_were, others) {
+                let event = Event {
+                    kind: Oddity::Refusals { calls: others }.kind().to_owned(),
+                    what: number.to_string(),
+                    at,
+                    account: known.account.clone(),
+                    details: json!({ "calls": others }).to_string(),
+                };
+                self.store.insert_event(&known.cell, &event).await?;
+            }
             let calls = unauthorized(reasons);
             let were = before.and_then(|before| before.hours.get(hour)).map_or(0, unauthorized);
             if were >= GUESSES || calls < GUESSES {
@@ -160,7 +173,7 @@ impl App {
             let event = Event {
                 kind: Oddity::Unauthorized { calls }.kind().to_owned(),
                 what: String::new(),
-                at: day.start().plus_s(u64::from(*hour) * HOUR_SECONDS),
+                at,
                 account: known.account.clone(),
                 details: json!({ "calls": calls }).to_string(),
             };
@@ -191,6 +204,10 @@ impl App {
 
 fn unauthorized(reasons: &Reasons) -> u64 {
     reasons.iter().filter(|(reason, _)| reason.code == "invalid_api_key").map(|(_, calls)| *calls).sum()
+}
+
+fn refused_otherwise(reasons: &Reasons) -> u64 {
+    reasons.values().sum::<u64>().saturating_sub(unauthorized(reasons))
 }
 
 fn text_of(oddity: &Oddity) -> &str {

@@ -97,7 +97,7 @@ mod tests {
             network: "-".into(),
             agent: "-".into(),
         };
-        Fact::Admitted { seq, row, is_leased: false }
+        Fact::Admitted { seq, row, is_leased: false, session: None }
     }
 
     fn plan(position: &Position, seqs: &[u64]) -> Plan {

@@ -62,7 +62,7 @@ fn text(rows: &[RequestRow]) -> String {
     text
 }
 
-fn fields(row: &RequestView<'_>) -> [String; 15] {
+fn fields(row: &RequestView<'_>) -> [String; 16] {
     let word = |text: Option<&str>| defused(text.unwrap_or_default());
     [
         row.at.clone(),
@@ -80,6 +80,7 @@ fn fields(row: &RequestView<'_>) -> [String; 15] {
         row.settled_at.clone().unwrap_or_default(),
         word(row.network),
         word(row.agent),
+        row.client_session_id.clone().unwrap_or_default(),
     ]
 }
 
@@ -96,7 +97,7 @@ fn quoted(field: &str) -> String {
     }
 }
 
-const COLUMNS: [&str; 15] = [
+const COLUMNS: [&str; 16] = [
     "at",
     "id",
     "account_id",
@@ -112,6 +113,7 @@ const COLUMNS: [&str; 15] = [
     "settled_at",
     "network",
     "agent",
+    "client_session_id",
 ];
 /// A row has some 300 bytes, and Lambda hands on 6 MB.
 const MAX_ROWS: usize = 10_000;

@@ -39,6 +39,7 @@ pub(crate) struct RequestView<'r> {
     pub(crate) settled_at: Option<String>,
     pub(crate) network: Option<&'r str>,
     pub(crate) agent: Option<&'r str>,
+    pub(crate) client_session_id: Option<String>,
 }
 
 impl<'r> From<&'r RequestRow> for RequestView<'r> {
@@ -61,6 +62,7 @@ impl<'r> From<&'r RequestRow> for RequestView<'r> {
             settled_at: row.settled.as_ref().map(|settled| settled.at.to_string()),
             network: row.network.as_deref(),
             agent: row.agent.as_deref(),
+            client_session_id: row.session.as_ref().map(ToString::to_string),
         }
     }
 }

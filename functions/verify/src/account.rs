@@ -61,6 +61,7 @@ impl App {
             limits: plan.sessions,
             purse: Purse::empty(None),
             leases: Leases::default(),
+            tabs: faregate_domain::client_session::Tabs::default(),
             project_window: None,
             counters: Counters::default(),
         })

@@ -2,18 +2,21 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use faregate_domain::outbound::Target;
 use faregate_gate::Services;
+use faregate_outbound::Outbound;
 
 use crate::{
     invoke::{Function, Functions, Handler, http_handler},
     start::StartError,
 };
 
-/// The functions in this process, on the same services.
+/// The functions in this process, on the same services; the keys of leak reports are at `github_keys`, and `queues` is where
+/// messages are sent.
 ///
 /// # Errors
 /// [`StartError::Function`] names the one that does not start.
-pub(crate) fn functions(services: &Services) -> Result<Functions, StartError> {
+pub(crate) fn functions(services: &Services, github_keys: Target, queues: &str) -> Result<Functions, StartError> {
     let failed =
         |function, reason: &dyn std::fmt::Display| StartError::Function { function, reason: reason.to_string() };
     let nonce = faregate_nonce::App::new(services.clone()).map_err(|error| failed("nonce", &error))?;
@@ -31,7 +34,22 @@ pub(crate) fn functions(services: &Services) -> Result<Functions, StartError> {
             serde_json::to_value(answer).map_err(|error| error.to_string())
         })
     });
+    let sessions = faregate_sessions::App::new(services.clone());
     let requests = faregate_requests::App::new(services.clone());
+    let links = faregate_links::App::new(services.clone());
+    let outbound = Outbound::new().map_err(StartError::Tls)?;
+    let leaks = faregate_leaks::App::new(services.clone(), outbound.clone(), github_keys);
+    let endpoints = faregate_endpoints::App::new(services.clone());
+    let webhooks = faregate_webhooks::App::new(services.clone(), outbound, faregate_webhooks::Queues::at(queues));
+    let webhooks: Handler = Arc::new(move |event| {
+        let webhooks = webhooks.clone();
+        Box::pin(async move {
+            let answer = webhooks.handle(event).await.map_err(|error| error.to_string())?;
+            serde_json::to_value(answer).map_err(|error| error.to_string())
+        })
+    });
+    let console = faregate_console::App::new(services.config.policy.dialect().clone());
+    let console = http_handler(move |request| std::future::ready(console.handle(&request)));
     let authorizer = faregate_authorizer::App::new(services.clone());
     let authorizer: Handler = Arc::new(move |event| {
         let authorizer = authorizer.clone();
@@ -47,6 +65,12 @@ pub(crate) fn functions(services: &Services) -> Result<Functions, StartError> {
         (Function::Payments, over_http!(payments)),
         (Function::Ledger, ledger),
         (Function::Requests, over_http!(requests)),
+        (Function::Sessions, over_http!(sessions)),
+        (Function::Links, over_http!(links)),
+        (Function::Leaks, over_http!(leaks)),
+        (Function::Endpoints, over_http!(endpoints)),
+        (Function::Webhooks, webhooks),
+        (Function::Console, console),
         (Function::Authorizer, authorizer),
     ])))
 }

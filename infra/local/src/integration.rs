@@ -28,6 +28,7 @@ impl Integration {
     /// The gateway response for an upstream that does not answer.
     pub(crate) async fn call(&self, mut call: Call, context: &Context) -> Result<Answer, Kind> {
         credential::remove(&mut call.headers);
+        call.query = call.query.map(|query| credential::remove_from_query(&query)).filter(|query| !query.is_empty());
         match self {
             Self::Echo => Ok(echo::answer(&call, context)),
             Self::Upstream { client, base } => upstream::forward(client, base, &call, context).await,

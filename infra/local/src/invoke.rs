@@ -85,6 +85,18 @@ pub(crate) enum Function {
     Ledger,
     /// Reads the books out.
     Requests,
+    /// Hands sessions on to frontends, and answers browsers' preflights.
+    Sessions,
+    /// Signs URLs.
+    Links,
+    /// Takes reports of leaked keys.
+    Leaks,
+    /// Manages webhook endpoints.
+    Endpoints,
+    /// Tells webhook endpoints what happened.
+    Webhooks,
+    /// Shows the console.
+    Console,
     /// Decides about each request.
     Authorizer,
 }
@@ -101,6 +113,11 @@ impl Function {
             Self::Billing,
             Self::Payments,
             Self::Requests,
+            Self::Sessions,
+            Self::Links,
+            Self::Leaks,
+            Self::Endpoints,
+            Self::Console,
         ];
         all.into_iter().find(|function| function.to_string() == name)
     }
@@ -118,6 +135,12 @@ impl fmt::Display for Function {
             Self::Payments => "payments",
             Self::Ledger => "ledger",
             Self::Requests => "requests",
+            Self::Sessions => "sessions",
+            Self::Links => "links",
+            Self::Leaks => "leaks",
+            Self::Endpoints => "endpoints",
+            Self::Webhooks => "webhooks",
+            Self::Console => "console",
             Self::Authorizer => "authorizer",
         })
     }

@@ -1,4 +1,4 @@
-//! Feeds the ledger from the embedded table's stream, as a Lambda event source mapping does: batches in order, again from
+//! Feeds the ledger, and the webhooks, from the embedded table's stream, as a Lambda event source mapping does: batches in order, again from
 //! the record that failed, halved where a batch as a whole fails, and set aside where a single record does.
 
 use std::{path::PathBuf, pin::Pin, sync::Arc, time::Duration};
@@ -10,7 +10,7 @@ use tokio::{sync::watch, task::JoinHandle};
 
 use crate::{
     data,
-    stream::{Stream, StreamError, is_for_the_ledger, sequence_number},
+    stream::{Stream, StreamError, sequence_number},
 };
 
 /// The running feed.
@@ -21,12 +21,14 @@ pub struct Feed {
 
 /// What a feed works with.
 pub struct FeedParts {
-    /// Calls the ledger with a batch.
+    /// Calls the function with a batch.
     pub ledger: Ledger,
+    /// The filter of the function's event source mapping.
+    pub is_wanted: fn(&Value) -> bool,
     /// The clock.
     pub clock: Clock,
-    /// The table, for records that are given up.
-    pub store: Store,
+    /// The table, for records that are given up; without it they come again for ever.
+    pub store: Option<Store>,
     /// The stream, from where it was left.
     pub stream: Stream,
     /// The file that remembers how far it is read; none where nothing is kept.
@@ -35,7 +37,7 @@ pub struct FeedParts {
     pub batch: usize,
 }
 
-/// The ledger: a batch in, its answer or an error message out.
+/// A function behind the stream: a batch in, its answer or an error message out.
 pub type Ledger = Arc<dyn Fn(Value) -> Answering + Send + Sync>;
 
 type Answering = Pin<Box<dyn Future<Output = Result<Value, String>> + Send>>;
@@ -85,7 +87,7 @@ impl FeedParts {
     /// Reads some records and has them entered; how many there were.
     async fn turn(&mut self) -> Result<usize, StreamError> {
         let records = self.stream.peek(self.batch)?;
-        let wanted: Vec<&Value> = records.iter().filter(|record| is_for_the_ledger(record)).collect();
+        let wanted: Vec<&Value> = records.iter().filter(|record| (self.is_wanted)(record)).collect();
         if !self.enter(&wanted).await {
             // Neither entered nor set aside: the same records again.
             return Ok(0);
@@ -132,7 +134,7 @@ impl FeedParts {
         let answer = match answer {
             Ok(answer) => answer,
             Err(error) => {
-                tracing::error!(%error, "the ledger failed");
+                tracing::error!(%error, "a function behind the stream failed");
                 return records;
             }
         };
@@ -143,12 +145,13 @@ impl FeedParts {
     }
 
     async fn set_aside(&self, record: &Value) -> bool {
+        let Some(store) = &self.store else { return false };
         let number = sequence_number(record).unwrap_or("none");
         tracing::error!(sequence_number = number, "the ledger does not take a record; it is set aside");
         let (number, why) = (number.to_owned(), "the ledger failed with it".to_owned());
         let at = self.clock.now();
         let aside = SetAside { sequence_number: number, why, record: record.to_string(), at };
-        let kept = self.store.set_aside(&aside).await;
+        let kept = store.set_aside(&aside).await;
         kept.inspect_err(|error| tracing::error!(%error, "a record is not set aside")).is_ok()
     }
 

@@ -23,8 +23,10 @@ mod outcome;
 mod pages;
 mod policy;
 mod program;
+mod queues;
 mod reference;
 mod routes;
+mod scanners;
 mod secrets;
 mod server;
 mod start;
@@ -39,10 +41,14 @@ pub use demo::Demo;
 pub use dynamodb::DynamoDbError;
 pub use gateway_response::InvalidGatewayResponse;
 pub use ledger::{Feed, FeedParts, Ledger};
-pub use options::{BooksOptions, Command, Options, PolicyCommand, RotatingSecret, SecretsCommand, WalletCommand};
+pub use options::{
+    BooksOptions, Command, KeysCommand, Options, PolicyCommand, RotatingSecret, Scanner, SecretsCommand, WalletCommand,
+};
 pub use policy::schema;
 pub use program::run;
+pub use queues::{EmbeddedQueues, Message, Taker};
 pub use routes::NobodyServes;
+pub use scanners::pattern;
 pub use start::{Running, StartError, start, start_at, start_unfed};
 pub use stream::{Stream, StreamError, is_for_the_ledger};
 pub use wallet::Wallet;

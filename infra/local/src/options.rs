@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use faregate_domain::outbound::{InvalidTarget, Reach, Target};
 use secrecy::SecretString;
 
 use crate::client::BaseUrl;
@@ -41,6 +42,10 @@ pub struct Options {
     #[arg(long, env = "FAREGATE_DYNAMODB", value_name = "HOST:PORT")]
     pub dynamodb: Option<String>,
 
+    /// Where the embedded queues listen, loopback only [default: any free port; with --invoke 127.0.0.1:8002]
+    #[arg(long, env = "FAREGATE_QUEUES", value_name = "HOST:PORT")]
+    pub queues: Option<String>,
+
     /// Wallet address whose account operates this gate: it grants credit and makes service keys
     #[arg(long, env = "FAREGATE_OPERATOR", value_name = "ADDRESS")]
     pub operator: Option<String>,
@@ -48,6 +53,11 @@ pub struct Options {
     /// The signing secret of a webhook endpoint at Stripe, whsec_…; `secrets set stripe` keeps it instead
     #[arg(long, env = "FAREGATE_STRIPE_SECRET", value_name = "SECRET", hide_env_values = true)]
     pub stripe_secret: Option<SecretString>,
+
+    /// Where the keys are published that GitHub signs its reports of leaked keys with; on this machine it may be http://
+    /// [default: where GitHub has them]
+    #[arg(long, env = "FAREGATE_GITHUB_KEYS", value_name = "URL", value_parser = published_at)]
+    pub github_keys: Option<Target>,
 
     /// What to do instead of starting the gateway.
     #[command(subcommand)]
@@ -66,8 +76,10 @@ impl Options {
             upstream: None,
             invoke: None,
             dynamodb: None,
+            queues: None,
             operator: None,
             stripe_secret: None,
+            github_keys: None,
             command: None,
         }
     }
@@ -78,6 +90,18 @@ impl Options {
         let default = if self.invoke.is_some() { "127.0.0.1:8001" } else { "127.0.0.1:0" };
         self.dynamodb.as_deref().unwrap_or(default)
     }
+
+    /// Where the embedded queues listen.
+    #[must_use]
+    pub fn queues_address(&self) -> &str {
+        let default = if self.invoke.is_some() { "127.0.0.1:8002" } else { "127.0.0.1:0" };
+        self.queues.as_deref().unwrap_or(default)
+    }
+}
+
+/// A place that the program may read by itself: a public one, or one on this machine.
+fn published_at(text: &str) -> Result<Target, InvalidTarget> {
+    Target::parse(text, Reach::Loopback)
 }
 
 /// What the program can do beside running the gateway.
@@ -93,6 +117,9 @@ pub enum Command {
     Audit(BooksOptions),
     /// Enter the records that the ledger set aside, now that it understands them; ends with 1 where some are left
     Replay(BooksOptions),
+    /// Keys: what they look like
+    #[command(subcommand)]
+    Keys(KeysCommand),
     /// Policy files: whether one can be used, and their JSON Schema
     #[command(subcommand)]
     Policy(PolicyCommand),
@@ -147,6 +174,30 @@ pub enum RotatingSecret {
 pub enum GivenSecret {
     /// Of the events that Stripe sends to its endpoint here, whsec_…
     Stripe,
+}
+
+/// What can be said of keys.
+#[derive(Clone, Debug, clap::Subcommand)]
+pub enum KeysCommand {
+    /// Print the pattern of a policy's keys, for whoever scans for leaked ones
+    Pattern {
+        /// The policy file [default: the one inside the program]
+        file: Option<PathBuf>,
+        /// Whose words to say it in
+        #[arg(long = "for", value_name = "SCANNER", default_value = "regex")]
+        scanner: Scanner,
+    },
+}
+
+/// Who looks for keys.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub enum Scanner {
+    /// A regular expression
+    Regex,
+    /// A rule of gitleaks, TOML
+    Gitleaks,
+    /// A custom detector of TruffleHog, YAML
+    Trufflehog,
 }
 
 /// What can be said of policy files.

@@ -63,7 +63,7 @@ mod tests {
     #[test]
     fn a_sound_policy_is_told_in_one_line() {
         let line = checked(Policy::DEFAULT_TEXT).unwrap();
-        assert_eq!(line, "p.yaml: 2 environments, 4 routes, 9 scopes, 1 plan");
+        assert_eq!(line, "p.yaml: 2 environments, 5 routes, 9 scopes, 1 plan");
     }
 
     #[test]

@@ -9,14 +9,17 @@ use std::{
 use clap::{CommandFactory, FromArgMatches, error::ErrorKind};
 use zeroize::Zeroizing;
 
-use faregate_edge::{now::Clock, secrets::SecretName};
+use faregate_edge::{config, now::Clock, secrets::SecretName};
 
 use crate::{
     books::{self, BooksError, Findings},
     data::DataError,
     log,
-    options::{Command, GivenSecret, Options, PolicyCommand, RotatingSecret, SecretsCommand, WalletCommand},
+    options::{
+        Command, GivenSecret, KeysCommand, Options, PolicyCommand, RotatingSecret, SecretsCommand, WalletCommand,
+    },
     policy::{self, CheckError},
+    scanners,
     secrets::{self, PutError, RotationError},
     start::{Running, StartError, start},
     wallet::Wallet,
@@ -52,6 +55,11 @@ fn obey(args: impl IntoIterator<Item = OsString>) -> Result<(), Failure> {
         Some(Command::Secrets(SecretsCommand::Set { secret })) => set(&options, secret),
         Some(Command::Audit(ref whose)) => work(books::audit(&options, whose)),
         Some(Command::Replay(ref whose)) => work(books::replay(&options, whose)),
+        Some(Command::Keys(KeysCommand::Pattern { file, scanner })) => {
+            let policy = config::policy(file, None).map_err(|error| Failure::Unsound(vec![error.to_string()]))?;
+            say(&scanners::pattern(&policy, scanner));
+            Ok(())
+        }
         Some(Command::Policy(PolicyCommand::Check { file })) => {
             say(&policy::check(&file)?);
             Ok(())
@@ -92,7 +100,7 @@ async fn greet(running: &Running, options: &Options) {
     let place = if options.memory { "nothing is kept".to_owned() } else { options.data.display().to_string() };
     let target = options.upstream.as_ref().map_or("the echo".to_owned(), ToString::to_string);
     say(&format!("Faregate is listening on {} (store: {place}; behind it: {target})\n", running.url));
-    say(&format!("Its own API is described at {}/docs\n", running.url));
+    say(&format!("Its own API is described at {}/docs; its console is {}/console\n", running.url, running.url));
     let keys = running.config.policy.management().keys();
     if options.invoke.is_some() {
         let table = running.dynamodb_url();
@@ -179,12 +187,13 @@ fn say_or_fail(error: &clap::Error) -> Result<(), Failure> {
     }
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         let subcommands = [
+            ("keys", "`faregate keys pattern`"),
             ("policy", "`faregate policy check FILE` or `faregate policy schema`"),
             ("secrets", "`faregate secrets rotate pepper` or `faregate secrets set stripe`"),
             ("wallet", "`faregate wallet address` or `faregate wallet sign`"),
         ];
         let asked = subcommands.iter().find(|(name, _)| text.contains(&format!("faregate {name}")));
-        let (name, commands) = asked.unwrap_or(&subcommands[2]);
+        let (name, commands) = asked.unwrap_or(&subcommands[3]);
         return Err(Failure::Obstacle(format!("{name} what? Say {commands}")));
     }
     let first = text.lines().next().unwrap_or_default();
@@ -284,6 +293,7 @@ mod tests {
             (&["--upstream", "nowhere"], "--upstream"),
             (&["wallet"], "wallet address"),
             (&["policy"], "policy check FILE"),
+            (&["keys"], "keys pattern"),
             (&["wallets"], "wallets"),
             (&["secrets"], "secrets rotate pepper"),
             (&["secrets", "rotate", "colour"], "colour"),

@@ -1,16 +1,22 @@
 //! Brings the bundle up, in the order in which its parts need each other, and down again.
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
+use faregate_domain::outbound::{InvalidTarget, Reach, Target};
 use faregate_edge::{
     api::{Api, ApiError},
     config::{Config, ConfigError},
     now::Clock,
 };
 use faregate_gate::Services;
-use faregate_store::StoreError;
+use faregate_store::{Store, StoreError};
 use secrecy::ExposeSecret as _;
-use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
+use serde_json::Value;
+use tokio::{
+    net::TcpListener,
+    sync::oneshot,
+    task::{JoinHandle, JoinSet},
+};
 
 use crate::{
     bundle, client,
@@ -21,13 +27,14 @@ use crate::{
     gateway_response::{GatewayResponses, InvalidGatewayResponse},
     integration::Integration,
     invoke::{Function, Functions, Remote},
-    ledger::{self, Feed, FeedParts, Ledger},
+    ledger::{self, Feed, FeedParts},
     options::Options,
     pages::Pages,
+    queues::{EmbeddedQueues, Taker},
     routes::{NobodyServes, Routes},
     secrets::{self, PutError},
     server,
-    stream::Stream,
+    stream::{Stream, is_for_the_ledger},
     wallet::Wallet,
 };
 
@@ -78,23 +85,25 @@ pub async fn start_unfed(options: Options, clock: Clock) -> Result<Running, Star
     let services = Services::connect_local(config.clone(), &dynamodb.url(), clock.clone());
     services.store.ensure_table().await?;
     services.claim_layout().await.map_err(StartError::Layout)?;
+    let queues = EmbeddedQueues::start(options.queues_address()).await?;
     let functions = match &options.invoke {
         Some(base) => Functions::Remote(Remote::new(client::connect().map_err(StartError::Tls)?, base.clone())),
-        None => bundle::functions(&services)?,
+        None => bundle::functions(&services, github_keys(&options)?, &queues.url())?,
     };
     let api = Api::shipped()?.with_keys_at(config.policy.management().keys())?;
     let (routes, pages) = (Routes::of(&api)?, Pages::of(&api));
     let dialect = config.policy.dialect().clone();
     let responses = GatewayResponses::shipped()?;
     let gateway = Arc::new(Gateway { functions, routes, pages, integration, responses, dialect, clock });
-    let mark = (!options.memory).then(|| folder.file("ledger.position"));
     let (stop, stopped) = oneshot::channel::<()>();
     let served = server::serve(listener, Arc::clone(&gateway), async {
         // A sender that is gone stops the server as well.
         let _ = stopped.await;
     });
     let server = tokio::spawn(served);
-    Ok(Running { url, config, services, gateway, feed: None, mark, folder, dynamodb, stop, server })
+    let feeds = Vec::new();
+    let (hooks, keeps) = (JoinSet::new(), !options.memory);
+    Ok(Running { url, config, services, gateway, feeds, hooks, queues, keeps, folder, dynamodb, stop, server })
 }
 
 /// The bundle while it runs.
@@ -105,9 +114,12 @@ pub struct Running {
     pub config: Config,
     services: Services,
     gateway: Arc<Gateway>,
-    feed: Option<Feed>,
-    /// Where the feed remembers how far it is.
-    mark: Option<PathBuf>,
+    feeds: Vec<Feed>,
+    /// What wakes deliveries; it ends with this.
+    hooks: JoinSet<()>,
+    queues: EmbeddedQueues,
+    /// Whether the folder outlasts the program.
+    keeps: bool,
     folder: DataFolder,
     dynamodb: DynamoDb,
     stop: oneshot::Sender<()>,
@@ -127,26 +139,68 @@ impl Running {
         Stream::new(self.dynamodb.database(), &self.config.table, None)
     }
 
-    /// Feeds the ledger function from where the last feed was.
+    /// Where the embedded queues are reached.
+    #[must_use]
+    pub fn queues_url(&self) -> String {
+        self.queues.url()
+    }
+
+    /// Feeds the functions behind the stream from where the last feeds were, and lets the webhooks run.
     fn feed(&mut self) -> Result<(), DataError> {
-        let position = self.mark.as_deref().map(data::find).transpose()?.flatten();
-        let gateway = Arc::clone(&self.gateway);
-        let ledger: Ledger = Arc::new(move |batch| {
-            let gateway = Arc::clone(&gateway);
-            Box::pin(async move {
-                let answered = gateway.functions.invoke(Function::Ledger, batch).await;
-                answered.map_err(|error| error.to_string())
-            })
+        let store = Some(self.services.store.clone());
+        self.feed_function(Function::Ledger, "ledger.position", is_for_the_ledger, store)?;
+        self.feed_function(Function::Webhooks, "webhooks.position", faregate_webhooks::is_news, None)?;
+        let pumped = self.queues.pump(self.calling(Function::Webhooks));
+        let taker = self.calling(Function::Webhooks);
+        self.hooks.spawn(async move {
+            // A pump that is dropped goes on; this one ends with its bundle.
+            let _pumped = AbortOnDrop(pumped);
+            for round in 0_u64.. {
+                // The first ones wake what the program before this one left, and look after its secrets.
+                let tasks = if round.is_multiple_of(ROUNDS_A_DAY) { &TASKS[..] } else { &TASKS[..1] };
+                for task in tasks {
+                    if let Err(error) = taker(serde_json::json!({ "task": task })).await {
+                        tracing::error!(task, %error, "a regular task failed");
+                    }
+                }
+                tokio::time::sleep(BETWEEN_SWEEPS).await;
+            }
         });
-        self.feed = Some(Feed::start(FeedParts {
-            ledger,
+        Ok(())
+    }
+
+    fn feed_function(
+        &mut self,
+        function: Function,
+        mark: &str,
+        is_wanted: fn(&Value) -> bool,
+        store: Option<Store>,
+    ) -> Result<(), DataError> {
+        let mark = self.keeps.then(|| self.folder.file(mark));
+        let position = mark.as_deref().map(data::find).transpose()?.flatten();
+        self.feeds.push(Feed::start(FeedParts {
+            ledger: self.calling(function),
+            is_wanted,
             clock: self.gateway.clock.clone(),
-            store: self.services.store.clone(),
+            store,
             stream: self.stream().restarted(position),
-            mark: self.mark.clone(),
-            batch: ledger::BATCH,
+            mark,
+            // Of the webhooks' records each is several writes, and a call ends after half a minute.
+            batch: if function == Function::Webhooks { HOOKS_BATCH } else { ledger::BATCH },
         }));
         Ok(())
+    }
+
+    /// Calls a function with whatever event.
+    fn calling(&self, function: Function) -> Taker {
+        let gateway = Arc::clone(&self.gateway);
+        Arc::new(move |event| {
+            let gateway = Arc::clone(&gateway);
+            Box::pin(async move {
+                let answered = gateway.functions.invoke(function, event).await;
+                answered.map_err(|error| error.to_string())
+            })
+        })
     }
 
     /// Makes the demo account of a store that has none yet.
@@ -174,11 +228,13 @@ impl Running {
             tracing::error!(%error, "the server did not stop in order");
         }
         self.services.write_down_refused().await;
-        if let Some(feed) = self.feed {
+        let mut hooks = self.hooks;
+        hooks.shutdown().await;
+        for feed in self.feeds {
             feed.stop().await;
         }
         // Connections to the store end with those who have them.
-        drop((self.gateway, self.services));
+        drop((self.gateway, self.services, self.queues));
         self.dynamodb.stop().await;
         drop(self.folder);
     }
@@ -238,6 +294,15 @@ pub enum StartError {
     Demo(String),
 }
 
+/// A task that ends when nobody holds this any more.
+struct AbortOnDrop(JoinHandle<()>);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
 fn config(options: &Options, url: &str, folder: &DataFolder) -> Result<Config, ConfigError> {
     let policy = options.policy.as_ref().map(|path| path.to_string_lossy().into_owned());
     let secrets = format!("file:{}", folder.file("secrets.json").display());
@@ -248,8 +313,18 @@ fn config(options: &Options, url: &str, folder: &DataFolder) -> Result<Config, C
         "FAREGATE_OPERATOR" => options.operator.clone(),
         // This program is the layer: it renders refusals in front of whatever is behind it.
         "FAREGATE_LAYER" => Some("present".to_owned()),
+        // Whoever works locally has receivers on the same machine.
+        "FAREGATE_REACH" => Some("loopback".to_owned()),
         _ => None,
     })
+}
+
+/// Where the keys of leak reports are published.
+fn github_keys(options: &Options) -> Result<Target, StartError> {
+    let place = options.github_keys.clone();
+    let there = || Target::parse(faregate_leaks::App::GITHUB_KEYS, Reach::Public);
+    let failed = |error: InvalidTarget| StartError::Function { function: "leaks", reason: error.to_string() };
+    place.map_or_else(|| there().map_err(failed), Ok)
 }
 
 /// An address that callers on this machine can use, also where the server listens on all of them.
@@ -260,6 +335,12 @@ fn reachable(bound: SocketAddr) -> SocketAddr {
     }
     address
 }
+
+/// What is done every so often; the first of them at each turn, the others once a day.
+const TASKS: [&str; 2] = ["sweep", "reseal"];
+const HOOKS_BATCH: usize = 100;
+const BETWEEN_SWEEPS: Duration = Duration::from_secs(10);
+const ROUNDS_A_DAY: u64 = 8_640;
 
 #[cfg(test)]
 mod tests;

@@ -37,8 +37,10 @@ async fn make_video(State(gate): State<Client>, headers: HeaderMap, Json(order):
     };
     let seconds = order["seconds"].as_u64().unwrap_or(0);
     let settlement = Settlement::Succeeded { actual: MicroUsd::new(seconds.saturating_mul(MICRO_USD_PER_SECOND)).ok() };
-    if let Err(error) = gate.settle(&allowed.charge, &settlement).await {
-        tracing::error!(charge = %allowed.charge, %error, "a charge could not be settled");
+    if let Some(charge) = &allowed.charge
+        && let Err(error) = gate.settle(charge, &settlement).await
+    {
+        tracing::error!(%charge, %error, "a charge could not be settled");
     }
     let mut answer = Json(json!({"for": allowed.principal.account.to_string(), "seconds": seconds})).into_response();
     allowed.add_limits(answer.headers_mut());

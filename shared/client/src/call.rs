@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 #[derive(Clone)]
 pub struct Call {
     credential: SecretString,
+    query: Option<SecretString>,
     members: Map<String, Value>,
     idempotency_key: Option<HeaderValue>,
 }
@@ -21,7 +22,14 @@ impl Call {
     #[must_use]
     pub fn new(credential: &str, method: &str, path: &str) -> Self {
         let members = [("method", method), ("path", path)].map(|(name, text)| (name.to_owned(), text.into()));
-        Self { credential: credential.into(), members: Map::from_iter(members), idempotency_key: None }
+        Self { credential: credential.into(), query: None, members: Map::from_iter(members), idempotency_key: None }
+    }
+
+    /// The same call with its query, as it is written and without the question mark. The gate reads a signature in it, by
+    /// which a caller without a credential may come.
+    #[must_use]
+    pub fn with_query(self, query: &str) -> Self {
+        Self { query: Some(query.into()), ..self }
     }
 
     /// The same call from a browser: the value of its `Origin`, or else of its `Referer` up to the path. Keys may be
@@ -64,6 +72,7 @@ impl Call {
     pub(crate) fn body(&self) -> Value {
         let mut body = self.members.clone();
         body.insert("key".to_owned(), self.credential.expose_secret().into());
+        body.extend(self.query.as_ref().map(|query| ("query".to_owned(), query.expose_secret().into())));
         Value::Object(body)
     }
 
@@ -101,6 +110,8 @@ mod tests {
             (&body["origin"], &body["ip"], &body["cost_usd"]),
             (&json!("https://a.com"), &json!("203.0.113.7"), &json!("0.000001"))
         );
+        let call = call.with_query("faregate-signature=secret");
+        assert_eq!(call.body()["query"], "faregate-signature=secret");
         let shown = format!("{call:?}");
         assert!(shown.contains("/videos") && !shown.contains("secret"), "{shown}");
     }

@@ -21,8 +21,8 @@
 //! match gate.verify(&Call::new(caller_key, "POST", "/videos")).await? {
 //!     Verdict::Allowed(allowed) => {
 //!         println!("for {}", allowed.principal.account);
-//!         if allowed.reserved.is_some() {
-//!             gate.settle(&allowed.charge, &Settlement::Succeeded { actual: None }).await?;
+//!         if let (Some(charge), true) = (&allowed.charge, allowed.reserved.is_some()) {
+//!             gate.settle(charge, &Settlement::Succeeded { actual: None }).await?;
 //!         }
 //!     }
 //!     Verdict::Refused(refused) => println!("{} {}", refused.status, refused.body),

@@ -23,8 +23,8 @@ pub enum Verdict {
 pub struct Allowed {
     /// Who is calling.
     pub principal: Principal,
-    /// The charge that the call has made.
-    pub charge: Charge,
+    /// The charge that the call has made; `None` where it came by a signed URL, which counts and costs nothing.
+    pub charge: Option<Charge>,
     /// The amount held until the charge is settled; `None` where the price is fixed and nothing is to settle.
     pub reserved: Option<MicroUsd>,
     /// What is left of each limit, for the caller's answer.
@@ -72,13 +72,16 @@ impl Verdict {
         let Answer { data } = serde_json::from_slice(answer).map_err(|_| malformed("not a decision".to_owned()))?;
         let headers = headers(&data.headers)?;
         if data.allowed {
-            let charge = data.charge_id.as_deref().unwrap_or_default();
-            let charge = Charge::parse(charge).map_err(|error| malformed(error.to_string()))?;
+            let charge = data.charge_id.as_deref().map(Charge::parse).transpose();
+            let charge = charge.map_err(|error| malformed(error.to_string()))?;
             let principal = data.principal.ok_or_else(|| malformed("nobody is allowed".to_owned()))?;
             if data.status != StatusCode::OK.as_u16() {
                 return Err(malformed("allowed with another status than 200".to_owned()));
             }
             let reserved = principal.reserved()?;
+            if reserved.is_some() && charge.is_none() {
+                return Err(malformed("something is reserved under no charge".to_owned()));
+            }
             let principal = principal.principal().map_err(|error| malformed(error.to_string()))?;
             return Ok(Self::Allowed(Box::new(Allowed { principal, charge, reserved, headers })));
         }
@@ -111,6 +114,8 @@ struct PrincipalData {
     account_id: String,
     project_id: String,
     key_id: Option<String>,
+    #[serde(default)]
+    client_session_id: Option<String>,
     environment: String,
     gallery: String,
     scopes: Vec<String>,
@@ -124,6 +129,7 @@ impl PrincipalData {
             Part::Account => self.account_id.as_str(),
             Part::Project => &self.project_id,
             Part::Key => self.key_id.as_deref().unwrap_or_default(),
+            Part::Session => self.client_session_id.as_deref().unwrap_or_default(),
             Part::Environment => &self.environment,
             Part::Gallery => &self.gallery,
             Part::Scopes => "",
@@ -187,7 +193,7 @@ mod tests {
         assert_eq!(allowed.principal.account.to_string(), "acc_aaaaaaaaaaaaaaaaaaaaaa");
         assert_eq!(allowed.principal.key.as_ref().unwrap().to_string(), "key_cccccccccccccccc");
         assert_eq!(
-            (allowed.charge.as_str(), allowed.reserved),
+            (allowed.charge.as_ref().unwrap().as_str(), allowed.reserved),
             ("chg_dddddddddddddddddddddd", MicroUsd::new(100_000).ok())
         );
         let mut headers = HeaderMap::new();
@@ -205,6 +211,18 @@ mod tests {
         }
         let Ok(Verdict::Allowed(allowed)) = read(&answer) else { panic!("allowed") };
         assert_eq!((allowed.principal.key, allowed.reserved), (None, None));
+    }
+
+    #[test]
+    fn a_signed_url_makes_no_charge() {
+        let mut answer = allowed();
+        answer["data"]["charge_id"] = Value::Null;
+        assert!(read(&answer).is_err(), "what is reserved has a charge");
+        for member in ["settle", "reserved_usd"] {
+            answer["data"]["principal"][member] = Value::Null;
+        }
+        let Ok(Verdict::Allowed(allowed)) = read(&answer) else { panic!("allowed") };
+        assert_eq!((allowed.charge, allowed.reserved), (None, None));
     }
 
     #[test]

@@ -42,6 +42,7 @@ mod tests {
     use super::*;
     use crate::{
         cell::{Owner, Purse, Status, StoredProof},
+        client_session::Tabs,
         counters::Counters,
         id::{AccountId, ProjectId},
         key::KeyHash,
@@ -70,6 +71,7 @@ mod tests {
             limits,
             purse: Purse::empty(None),
             leases: Leases::default(),
+            tabs: Tabs::default(),
             project_window: None,
             counters: Counters {
                 highest: window.map(|minute| (WindowLength::Minute, minute)).into_iter().collect(),

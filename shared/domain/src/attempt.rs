@@ -3,6 +3,7 @@
 use crate::{
     cell::{Cell, CellId, Status, StoredProof},
     charge::{ChargeId, ChargeNonce},
+    client_session::ClientPass,
     counters::Stale,
     denial::{Denial, LimitSource},
     funding::{Grant, Need, TokenSlice, Wallet},
@@ -12,7 +13,7 @@ use crate::{
     limit::{Opening, Rate},
     money::MicroUsd,
     origin::Origin,
-    policy::Route,
+    policy::{Route, cors::Admitted},
     rotation::Secret,
     row::Row,
     scope::Scope,
@@ -103,6 +104,10 @@ impl Attempt {
         Check::OF_KEY.into_iter().try_for_each(|check| self.check(check, cell))?;
         let shortage = self.cost.minus(cell.purse.balance);
         let next = self.fitted(cell);
+        // What was in time by this instance's clock may not be by that of whoever wrote last.
+        if next.proof.is_over(next.now) {
+            return Err(next.proof.denial());
+        }
         let exhausted = next.exhausted(cell);
         let need = next.need(cell, shortage);
         if need.is_some() {
@@ -121,6 +126,28 @@ impl Attempt {
         let token = window.filter(is_lacking).filter(|_| self.granted_tokens().is_none());
         let lacks = shortage > MicroUsd::ZERO || token.is_some();
         lacks.then_some(Need { cost: self.cost, shortage, token })
+    }
+
+    /// Whether what its token says lets it pass, as far as that goes without the cell: only then may it be sent.
+    #[must_use]
+    pub fn is_within_pass(&self) -> bool {
+        self.proof.client().is_none_or(|pass| {
+            pass.permit_origin(self.origin.as_ref()).and_then(|()| pass.permit_scope(&self.scope)).is_ok()
+        })
+    }
+
+    /// What the lists of the key and of its session say of where the request comes from.
+    #[must_use]
+    pub fn listed(&self, cell: &Cell) -> Admitted {
+        let of_session = self.proof.client().and_then(|pass| pass.allowlist.as_ref());
+        let mut admitted = Admitted::Anywhere;
+        for list in cell.allowlist.iter().chain(of_session) {
+            if !list.admits(self.origin.as_ref()) {
+                return Admitted::Elsewhere;
+            }
+            admitted = Admitted::There;
+        }
+        admitted
     }
 
     /// Whether the state was written by this very attempt.
@@ -166,6 +193,7 @@ impl Attempt {
         }
         let is_other = |stale: &Stale| !matches!(stale, Stale::Slot(lane) if *lane == self.lane);
         next.stale = cell.counters.stale(next.now, cell.project_window).into_iter().filter(is_other).collect();
+        next.stale.extend(cell.tabs.over(next.now).into_iter().map(Stale::Tab));
         next
     }
 }
@@ -177,6 +205,8 @@ pub enum Proof {
     Key(Vec<KeyHash>),
     /// The login of a verified access token.
     Session(SessionId),
+    /// What a client session's token says; the key's secret is not presented.
+    Client(Box<ClientPass>),
 }
 
 impl Proof {
@@ -188,6 +218,7 @@ impl Proof {
         let is_known = match (self, &cell.proof) {
             (Self::Key(_), StoredProof::Key(_)) => self.secret(cell, now).is_some(),
             (Self::Session(id), StoredProof::Sessions(live)) => live.get(id).is_some_and(|end| *end > now),
+            (Self::Client(pass), StoredProof::Key(_)) => pass.is_live(cell, now),
             _ => false,
         };
         if is_known && !cell.is_over(now) { Ok(()) } else { Err(self.denial()) }
@@ -207,7 +238,22 @@ impl Proof {
     pub fn denial(&self) -> Denial {
         match self {
             Self::Key(_) => Denial::InvalidApiKey,
-            Self::Session(_) => Denial::InvalidToken,
+            Self::Session(_) | Self::Client(_) => Denial::InvalidToken,
+        }
+    }
+
+    /// Whether its own time is over, whatever a cell says; a key and a login have theirs in the cell.
+    #[must_use]
+    pub fn is_over(&self, now: Timestamp) -> bool {
+        self.client().is_some_and(|pass| pass.is_over(now))
+    }
+
+    /// What a client session's token says, where this is one.
+    #[must_use]
+    pub fn client(&self) -> Option<&ClientPass> {
+        match self {
+            Self::Client(pass) => Some(pass),
+            Self::Key(_) | Self::Session(_) => None,
         }
     }
 }
@@ -300,6 +346,27 @@ pub fn out_of_credit(cell: &Cell, shortage: MicroUsd) -> Denial {
         limit: purse.budget,
         retry_at: cell.leases.first_end().filter(|_| may_return),
     }
+}
+
+/// The 402 of a call that would take a client session over its ceiling, where it has one.
+#[must_use]
+pub fn over_ceiling(cell: &Cell, pass: &ClientPass, cost: MicroUsd) -> Option<Denial> {
+    let ceiling = pass.ceiling?;
+    let run_up = cell.tabs.open.get(&pass.session).map_or(MicroUsd::ZERO, |tab| tab.spent);
+    if run_up.plus(cost) <= ceiling {
+        return None;
+    }
+    let is_own = |charge: &ChargeNonce| cell.tabs.calls.get(charge) == Some(&pass.session);
+    let held = || cell.leases.held.iter().filter(|(charge, _)| is_own(charge)).map(|(_, lease)| lease);
+    let reserved = held().fold(MicroUsd::ZERO, |sum, lease| sum.plus(lease.amount));
+    let may_return = reserved > MicroUsd::ZERO && run_up.minus(reserved).plus(cost) <= ceiling;
+    Some(Denial::InsufficientCredits {
+        source: LimitSource::Session,
+        spent: run_up.minus(reserved),
+        reserved,
+        limit: Some(ceiling),
+        retry_at: held().map(|lease| lease.end).min().filter(|_| may_return),
+    })
 }
 
 /// The 402 of a project that lacks `shortage`, and whose cells hold nothing that could be taken back.

@@ -17,7 +17,7 @@ mod span;
 pub use audit::{AuditedDay, AuditedRow, CellBooks, Difference, compare_account, compare_project};
 pub use change::{Change, Fact, Image, Unreadable};
 pub use chunk::{Chunk, Numbers, Part, Period, Slot};
-pub use odd::{Oddity, is_spike, thresholds_crossed};
+pub use odd::{Oddity, is_spike, refusals_reached, thresholds_crossed};
 pub use position::{Hole, Place, Position, Sequence};
 pub use series::{Bucket, Line, Report, Series, Sums};
 pub use settled::SettledCharge;

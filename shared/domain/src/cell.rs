@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
+    client_session::Tabs,
     counters::Counters,
     funding::Return,
     id::{AccountId, InvalidId, KeyId, ProjectId, SessionId},
@@ -37,6 +38,8 @@ pub struct Cell {
     pub purse: Purse,
     /// Its calls that are not settled.
     pub leases: Leases,
+    /// What client sessions of the key have run up.
+    pub tabs: Tabs,
     /// The window of its project's rate, where the project has one: each request then takes a token of the project's.
     pub project_window: Option<WindowLength>,
     /// Its counters.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
+    id::ClientSessionId,
     time::{Day, Minute, Month, Timestamp},
     window::{Window, WindowLength},
 };
@@ -96,6 +97,8 @@ pub enum Stale {
     SpentMonth(Month),
     /// A lane's slot.
     Slot(String),
+    /// The tab of a client session whose time is over.
+    Tab(ClientSessionId),
 }
 
 /// The sequence number below which a slot counts as idle at `minute`; it is a time in milliseconds.

@@ -12,6 +12,8 @@ pub enum Credential {
     Key(SecretString),
     /// Text that should be an access token (RFC 7519 compact form).
     Token(SecretString),
+    /// Text that should be the token of a client session.
+    Client(SecretString),
 }
 
 impl Credential {
@@ -55,11 +57,12 @@ impl Credential {
         match header {
             CredentialHeader::Authorization => Self::of_bearer(text),
             CredentialHeader::XApiKey if text.len() > Self::MAX_BYTES => Err(Denial::InvalidApiKey),
+            CredentialHeader::XApiKey if is_client(text) => Ok(Self::Client(text.into())),
             CredentialHeader::XApiKey => Ok(Self::Key(text.into())),
         }
     }
 
-    /// Reads what somebody presented as a bearer credential: a key or an access token.
+    /// Reads what somebody presented as a bearer credential: a key, an access token or a client session's.
     ///
     /// # Errors
     /// [`Denial::MissingCredentials`] when it is empty, [`Denial::InvalidApiKey`] when it is longer than
@@ -67,6 +70,7 @@ impl Credential {
     pub fn of_bearer(text: &str) -> Result<Self, Denial> {
         match text.len() {
             0 => Err(Denial::MissingCredentials),
+            1..=Self::MAX_BYTES if is_client(text) => Ok(Self::Client(text.into())),
             1..=Self::MAX_BYTES if text.matches('.').count() == 2 => Ok(Self::Token(text.into())),
             1..=Self::MAX_BYTES => Ok(Self::Key(text.into())),
             _ => Err(Denial::InvalidApiKey),
@@ -77,7 +81,7 @@ impl Credential {
     #[must_use]
     pub fn expose(&self) -> &str {
         match self {
-            Self::Key(text) | Self::Token(text) => text.expose_secret(),
+            Self::Key(text) | Self::Token(text) | Self::Client(text) => text.expose_secret(),
         }
     }
 }
@@ -87,8 +91,16 @@ impl fmt::Debug for Credential {
         out.write_str(match self {
             Self::Key(_) => "Credential::Key",
             Self::Token(_) => "Credential::Token",
+            Self::Client(_) => "Credential::Client",
         })
     }
+}
+
+/// What the token of every client session begins with; one point follows, and no key has any.
+pub const CLIENT_TOKEN_PREFIX: &str = "cst_";
+
+fn is_client(text: &str) -> bool {
+    text.starts_with(CLIENT_TOKEN_PREFIX) && text.matches('.').count() == 1
 }
 
 /// The token of a `Bearer` authorization header; `None` for other schemes and for no token.
@@ -120,6 +132,10 @@ mod tests {
         assert_eq!(parse(&[("authorization", "Bearer a.b.c")]).unwrap(), "Credential::Token a.b.c");
         assert_eq!(parse(&[("x-api-key", "a.b.c")]).unwrap(), "Credential::Key a.b.c");
         assert_eq!(parse(&[("authorization", "Bearer abc"), ("x-api-key", "abc")]).unwrap(), "Credential::Key abc");
+        for headers in [("authorization", "Bearer cst_a.b"), ("x-api-key", "cst_a.b")] {
+            assert_eq!(parse(&[headers]).unwrap(), "Credential::Client cst_a.b");
+        }
+        assert_eq!(parse(&[("x-api-key", "cst_ab")]).unwrap(), "Credential::Key cst_ab");
         for headers in [
             [("authorization", "Bearer a.b.c"), ("x-api-key", "a.b.c")],
             [("x-api-key", "a.b.c"), ("authorization", "Bearer a.b.c")],
@@ -160,6 +176,8 @@ mod tests {
         let read = |text: &str| Credential::of_bearer(text).map(|credential| format!("{credential:?}"));
         assert_eq!(read("abc").unwrap(), "Credential::Key");
         assert_eq!(read("a.b.c").unwrap(), "Credential::Token");
+        assert_eq!(read("cst_a.b").unwrap(), "Credential::Client");
+        assert_eq!(read("cst_a.b.c").unwrap(), "Credential::Token");
         assert_eq!(read(""), Err(Denial::MissingCredentials));
         assert_eq!(read(&"x".repeat(Credential::MAX_BYTES + 1)), Err(Denial::InvalidApiKey));
     }

@@ -45,6 +45,10 @@ pub enum Denial {
     RateLimitedConcurrent(Exhausted),
     /// The rate that all keys of the project share is used up.
     RateLimitedProject(Exhausted),
+    /// A signed URL whose signature is not of this very request, or whose route takes none.
+    InvalidSignedUrl,
+    /// A signed URL whose time is over.
+    SignedUrlExpired,
     /// No route has this method and path.
     UnknownRoute,
 }
@@ -67,6 +71,8 @@ impl Denial {
             Self::RateLimitedDaily(_) => "rate_limited_daily",
             Self::RateLimitedConcurrent(_) => "rate_limited_concurrent",
             Self::RateLimitedProject(_) => "rate_limited_project",
+            Self::InvalidSignedUrl => "invalid_signed_url",
+            Self::SignedUrlExpired => "signed_url_expired",
             Self::UnknownRoute => "unknown_route",
         }
     }
@@ -81,7 +87,9 @@ impl Denial {
             Self::OriginNotAllowed
             | Self::InsufficientScope { .. }
             | Self::ForbiddenEnvironment
-            | Self::PlanRequired => 403,
+            | Self::PlanRequired
+            | Self::InvalidSignedUrl
+            | Self::SignedUrlExpired => 403,
             Self::UnknownRoute => 404,
             Self::RateLimited(_)
             | Self::RateLimitedDaily(_)
@@ -107,6 +115,8 @@ impl Denial {
             Self::RateLimitedDaily(_) => "The quota of this UTC day is used up.",
             Self::RateLimitedConcurrent(_) => "Too many calls are running; wait until one is settled.",
             Self::RateLimitedProject(_) => "Too many requests of this project in this window.",
+            Self::InvalidSignedUrl => "The URL's signature is not of this request.",
+            Self::SignedUrlExpired => "The signed URL's time is over; ask for a fresh one.",
             Self::UnknownRoute => "No route has this method and path.",
         }
     }
@@ -169,6 +179,8 @@ pub enum LimitSource {
     Route,
     /// The project's.
     Project,
+    /// The client session's.
+    Session,
 }
 
 impl LimitSource {
@@ -179,6 +191,7 @@ impl LimitSource {
             Self::Key => "key",
             Self::Route => "route",
             Self::Project => "project",
+            Self::Session => "session",
         }
     }
 }

@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use crate::base62;
+use sha2::{Digest as _, Sha256};
+
+use crate::{base62, time::Timestamp};
 
 macro_rules! identifier {
     ($(#[$doc:meta])* $name:ident, $prefix:literal, $length:literal) => {
@@ -74,8 +76,21 @@ identifier!(
     EntryId, "ent_", 22
 );
 identifier!(
+    /// A webhook endpoint.
+    WebhookId, "whk_", 22
+);
+identifier!(
+    /// A webhook message, the same for all its deliveries: made by [`MessageId::of`], its ids sort as what they tell of
+    /// happened.
+    MessageId, "msg_", 26
+);
+identifier!(
     /// A login: the `jti` of its access token.
     SessionId, "jti_", 22
+);
+identifier!(
+    /// A client session, which a backend makes for a frontend.
+    ClientSessionId, "ses_", 22
 );
 
 impl EntryId {
@@ -95,6 +110,25 @@ impl EntryId {
     }
 }
 
+impl MessageId {
+    /// The identifier of what happened at `at` and is told apart from everything else by `parts`: 9 digits of the
+    /// millisecond, then 101 bits of a hash. Whoever comes upon the same thing again gives it the same name.
+    #[must_use]
+    pub fn of(at: Timestamp, parts: &[&str]) -> Self {
+        let mut hash = Sha256::new();
+        for part in parts {
+            hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+            hash.update(part.as_bytes());
+        }
+        let hash: [u8; 32] = hash.finalize().into();
+        let [head @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _] = hash;
+        let told_apart = base62::fixed_width(u128::from_be_bytes(head), Self::LENGTH - TIME_DIGITS);
+        Self(format!("{}{told_apart}", base62::fixed_width(at.epoch_ms().into(), TIME_DIGITS)))
+    }
+}
+
+/// Base62 digits of a message's millisecond: enough until the year 9999 and longer.
+const TIME_DIGITS: usize = 9;
 /// Base62 digits of an entry's number.
 const NUMBER_DIGITS: usize = 9;
 
@@ -125,6 +159,17 @@ mod tests {
             assert!(last < id, "{last} {id}");
             last = EntryId::numbered(number, &mut |pool| pool.fill(61));
         }
+    }
+
+    #[test]
+    fn messages_sort_as_it_happened_and_are_named_by_what_happened() {
+        let at = Timestamp::from_epoch_ms;
+        let named = MessageId::of(at(1_792_540_800_000), &["key.created", "key_1"]);
+        assert_eq!(MessageId::parse(&named.to_string()), Ok(named.clone()));
+        assert_eq!(named, MessageId::of(at(1_792_540_800_000), &["key.created", "key_1"]));
+        assert_ne!(named, MessageId::of(at(1_792_540_800_000), &["key.createdk", "ey_1"]));
+        assert!(named < MessageId::of(at(1_792_540_800_001), &["a"]));
+        assert!(MessageId::of(Timestamp::MAX, &[]) > MessageId::of(at(1_792_540_800_001), &["z"]));
     }
 
     #[test]

@@ -74,6 +74,13 @@ impl ApiKey {
         Ok(Self { text: text.into(), prefix_bytes: prefix.len() })
     }
 
+    /// A regular expression for the keys of these environments, as every engine understands it (RE2's syntax). What it finds
+    /// is a key only if its checksum fits.
+    #[must_use]
+    pub fn pattern(prefixes: &[&str]) -> String {
+        format!(r"\b((?:{})[0-9A-Za-z]{{{}}})\b", prefixes.join("|"), Self::BODY_CHARS)
+    }
+
     /// The environment's prefix, `sk_test_`.
     #[must_use]
     pub fn environment_prefix(&self) -> &str {

@@ -52,6 +52,15 @@ impl Origin {
         })
     }
 
+    /// The origin as browsers write it (RFC 6454, section 6.2): without the port that its scheme stands for.
+    #[must_use]
+    pub fn serialized(&self) -> String {
+        match (self.scheme.as_str(), self.port) {
+            ("http", 80) | ("https", 443) => format!("{}://{}", self.scheme, self.host),
+            _ => format!("{}://{}:{}", self.scheme, self.host, self.port),
+        }
+    }
+
     /// Every canonical allowlist entry that would admit this origin; an entry admits nothing else.
     #[must_use]
     pub fn admitting_entries(&self) -> Vec<String> {
@@ -69,6 +78,13 @@ impl Origin {
             entries.push(host);
         }
         entries
+    }
+}
+
+impl fmt::Display for Origin {
+    /// `scheme://host:port`, the port always there.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}://{}:{}", self.scheme, self.host, self.port)
     }
 }
 
@@ -125,6 +141,19 @@ impl AllowlistEntry {
         &self.0
     }
 
+    /// Whether every origin that `other` admits is admitted by this entry.
+    #[must_use]
+    pub fn covers(&self, other: &Self) -> bool {
+        let (own, other) = (Parts::of(&self.0), Parts::of(&other.0));
+        let host_is_covered = match own.host.strip_prefix('*') {
+            // `*.a.b` covers `x.a.b` and `*.x.a.b`, and of `a.b` nothing.
+            Some(parent) => other.host.ends_with(parent),
+            None => own.host == other.host,
+        };
+        let is_covered = |own: Option<&str>, other| own.is_none() || own == other;
+        host_is_covered && is_covered(own.scheme, other.scheme) && is_covered(own.port, other.port)
+    }
+
     /// Whether this entry admits `origin`.
     #[must_use]
     pub fn admits(&self, origin: &Origin) -> bool {
@@ -135,6 +164,25 @@ impl AllowlistEntry {
 impl fmt::Display for AllowlistEntry {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(&self.0)
+    }
+}
+
+/// The parts of a canonical entry.
+struct Parts<'e> {
+    scheme: Option<&'e str>,
+    host: &'e str,
+    port: Option<&'e str>,
+}
+
+impl<'e> Parts<'e> {
+    fn of(entry: &'e str) -> Self {
+        let (scheme, rest) = entry.split_once("://").map_or((None, entry), |(scheme, rest)| (Some(scheme), rest));
+        // The colons of an IPv6 address stand in brackets.
+        let (host, port) = match rest.rsplit_once(':') {
+            Some((host, port)) if !port.contains(']') => (host, Some(port)),
+            _ => (rest, None),
+        };
+        Self { scheme, host, port }
     }
 }
 
@@ -164,6 +212,12 @@ impl Allowlist {
         origin.is_some_and(|origin| {
             origin.admitting_entries().into_iter().any(|entry| self.0.contains(&AllowlistEntry(entry)))
         })
+    }
+
+    /// Whether every origin that `other` admits is admitted by one of these entries.
+    #[must_use]
+    pub fn covers(&self, other: &Self) -> bool {
+        other.0.iter().all(|wanted| self.0.iter().any(|held| held.covers(wanted)))
     }
 
     /// The entries in order.
@@ -218,6 +272,44 @@ mod tests {
     }
 
     #[test]
+    fn an_entry_covers_narrower_ones() {
+        for (own, other, is_covered) in [
+            ("a.com", "a.com", true),
+            ("a.com", "https://a.com:444", true),
+            ("https://a.com", "a.com", false),
+            ("a.com:443", "a.com", false),
+            ("a.com:443", "https://a.com:443", true),
+            ("a.com", "b.a.com", false),
+            ("*.a.com", "b.a.com", true),
+            ("*.a.com", "*.a.com", true),
+            ("*.a.com", "*.b.a.com", true),
+            ("*.a.com", "a.com", false),
+            ("*.a.com", "evil-a.com", false),
+            ("*.a.com", "*.com.evil", false),
+            ("b.a.com", "*.a.com", false),
+            ("[::1]", "[::1]:3000", true),
+            ("[::1]:3000", "[::1]", false),
+            ("127.0.0.1", "https://127.0.0.1:1", true),
+        ] {
+            let (own, other) = (AllowlistEntry::parse(own).unwrap(), AllowlistEntry::parse(other).ok());
+            assert_eq!(other.is_some_and(|other| own.covers(&other)), is_covered, "{own}");
+        }
+    }
+
+    #[test]
+    fn an_origin_is_written_as_browsers_write_it() {
+        for (text, wanted) in [
+            ("https://A.com", "https://a.com"),
+            ("https://a.com:443", "https://a.com"),
+            ("http://a.com:443", "http://a.com:443"),
+            ("http://localhost:3000", "http://localhost:3000"),
+            ("http://[::1]:80", "http://[::1]"),
+        ] {
+            assert_eq!(Origin::parse(text).unwrap().serialized(), wanted);
+        }
+    }
+
+    #[test]
     fn null_paths_and_other_schemes_are_no_origins() {
         for text in
             ["null", "", "myapp.com", "file:///etc", "https://a.com/b", "https://u@a.com", "https://a.com?x", "\u{0}"]
@@ -257,6 +349,17 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn what_a_covered_entry_admits_the_covering_one_admits(
+            own in "(https?://)?(\\*\\.)?[ab](\\.[ab]){1,3}(:(80|443))?",
+            other in "(https?://)?(\\*\\.)?[ab](\\.[ab]){1,3}(:(80|443))?",
+            origin in "https?://[ab](\\.[ab]){1,3}(:(80|443|444))?",
+        ) {
+            let entry = |text: &str| AllowlistEntry::parse(text).unwrap();
+            let (own, other, origin) = (entry(&own), entry(&other), Origin::parse(&origin).unwrap());
+            prop_assert!(!own.covers(&other) || !other.admits(&origin) || own.admits(&origin));
+        }
+
         #[test]
         fn a_canonical_entry_reads_as_itself(text in "(https?://)?(\\*\\.)?[a-zé0-9.-]{1,40}(:[0-9]{1,5})?") {
             if let Ok(entry) = AllowlistEntry::parse(&text) {

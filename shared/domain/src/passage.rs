@@ -115,6 +115,12 @@ impl Passage {
         }
     }
 
+    /// When it was begun.
+    #[must_use]
+    pub fn begun_at(&self) -> Timestamp {
+        self.end.minus_s(IdempotencyKey::LIFETIME_S)
+    }
+
     fn resumable_until(&self) -> Timestamp {
         self.end.minus_s(IdempotencyKey::LIFETIME_S - Self::RESUMABLE_S)
     }

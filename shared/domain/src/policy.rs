@@ -9,6 +9,7 @@ use crate::{
 };
 
 mod check;
+pub mod cors;
 pub mod dialect;
 pub mod environment;
 pub mod fault;
@@ -19,13 +20,14 @@ pub mod route;
 mod shape;
 mod tree;
 
+pub use cors::Cors;
 pub use dialect::Dialect;
 pub use environment::{Environment, Limits, LimitsPatch};
 pub use fault::PolicyError;
 pub use field::Field;
 pub use management::{CookieWithoutOrigin, Management};
 pub use plan::{Plan, SignUp};
-pub use route::{InvalidCost, MAX_CALL_COST, Method, Refusals, RequestPath, Route};
+pub use route::{InvalidCost, MAX_CALL_COST, Method, Refusals, RequestPath, Route, SignedUrls};
 
 /// A checked policy; every cross-reference in it holds.
 #[derive(Clone, Debug)]
@@ -42,6 +44,8 @@ pub struct Policy {
     sign_up: SignUp,
     operators: BTreeSet<Address>,
     management: Management,
+    cors: Cors,
+    session_page: Option<String>,
     dialect: Dialect,
 }
 
@@ -121,6 +125,17 @@ impl Policy {
     #[must_use]
     pub fn find_preset(&self, name: &str) -> Option<&GrantSet> {
         self.presets.get(name)
+    }
+
+    /// The presets by name, with their grants.
+    pub fn presets(&self) -> impl Iterator<Item = (&str, &GrantSet)> {
+        self.presets.iter().map(|(name, grants)| (name.as_str(), grants))
+    }
+
+    /// The preset of a key whose creator names no scopes.
+    #[must_use]
+    pub fn default_preset(&self) -> &str {
+        &self.default_preset
     }
 
     /// The grants of a key whose creator names none.
@@ -204,6 +219,18 @@ impl Policy {
     #[must_use]
     pub fn management(&self) -> &Management {
         &self.management
+    }
+
+    /// Which pages of other origins may read answers.
+    #[must_use]
+    pub fn cors(&self) -> &Cors {
+        &self.cors
+    }
+
+    /// The frontend's page that client sessions begin at, an absolute URL without a fragment.
+    #[must_use]
+    pub fn session_page(&self) -> Option<&str> {
+        self.session_page.as_deref()
     }
 
     /// How the product words its answers.

@@ -104,6 +104,16 @@ impl GrantSet {
         other.0.iter().all(|wanted| self.0.iter().any(|held| held.covers(wanted)))
     }
 
+    /// What both sets grant: of each the grants that the other covers.
+    #[must_use]
+    pub fn common(&self, other: &Self) -> Vec<Grant> {
+        let covered = |one: &Self, by: &Self| {
+            let is_covered = |grant: &&Grant| by.0.iter().any(|held| held.covers(grant));
+            one.0.iter().filter(is_covered).cloned().collect::<BTreeSet<_>>()
+        };
+        covered(self, other).union(&covered(other, self)).cloned().collect()
+    }
+
     /// The grants in order.
     pub fn iter(&self) -> impl Iterator<Item = &Grant> {
         self.0.iter()
@@ -158,6 +168,22 @@ mod tests {
         assert!(!set(&["demo:read"]).covers(&set(&["demo:*"])));
         assert!(!set(&["demo:*"]).covers(&set(&["demo"])));
         assert!(!set(&["demo:*"]).covers(&set(&["demos:read"])));
+    }
+
+    #[test]
+    fn two_sets_have_in_common_what_both_grant() {
+        for (one, other, common) in [
+            (&["demo:*"][..], &["demo:read", "keys:manage"][..], &["demo:read"][..]),
+            (&["demo:read", "demo:write"], &["*"], &["demo:read", "demo:write"]),
+            (&["demo:read"], &["demo:write"], &[]),
+            (&["demo:*", "a:b"], &["demo:*", "a:*"], &["a:b", "demo:*"]),
+        ] {
+            let found = |one: &[&str], other: &[&str]| {
+                set(one).common(&set(other)).iter().map(|grant| grant.as_str().to_owned()).collect::<Vec<_>>()
+            };
+            assert_eq!(found(one, other), common, "{one:?} {other:?}");
+            assert_eq!(found(other, one), common, "{other:?} {one:?}");
+        }
     }
 
     #[test]

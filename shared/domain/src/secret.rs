@@ -5,6 +5,7 @@ use std::fmt;
 use hmac::{Hmac, KeyInit, Mac};
 use secrecy::{ExposeSecret, SecretSlice};
 use sha2::Sha256;
+use subtle::ConstantTimeEq;
 
 /// HMAC-SHA256 (RFC 2104, FIPS 180-4) under a secret of at least 32 bytes.
 pub struct MacSecret(SecretSlice<u8>);
@@ -32,6 +33,12 @@ impl MacSecret {
             mac.update(part);
         }
         mac.finalize().into_bytes().into()
+    }
+
+    /// Whether `tag` is that of `parts`; compared in constant time.
+    #[must_use]
+    pub fn verify(&self, parts: &[&[u8]], tag: &[u8]) -> bool {
+        self.mac(parts).ct_eq(tag).into()
     }
 }
 

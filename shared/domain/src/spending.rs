@@ -46,6 +46,7 @@ mod tests {
     use super::*;
     use crate::{
         cell::{Owner, Purse, Status, StoredProof},
+        client_session::Tabs,
         counters::Counters,
         id::{AccountId, ProjectId},
         key::KeyHash,
@@ -79,6 +80,7 @@ mod tests {
                 ..Purse::empty(None)
             },
             leases: Leases::default(),
+            tabs: Tabs::default(),
             project_window: None,
             counters: Counters {
                 spent_by_day: [(now.minute().day(), booked)].into(),

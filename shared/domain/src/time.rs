@@ -14,13 +14,13 @@ impl Timestamp {
 
     /// An instant from milliseconds since the epoch; later ones are held at [`Timestamp::MAX`].
     #[must_use]
-    pub fn from_epoch_ms(epoch_ms: u64) -> Self {
-        Self(epoch_ms.min(Self::MAX.0))
+    pub const fn from_epoch_ms(epoch_ms: u64) -> Self {
+        if epoch_ms > Self::MAX.0 { Self::MAX } else { Self(epoch_ms) }
     }
 
     /// An instant from whole seconds since the epoch.
     #[must_use]
-    pub fn from_epoch_s(epoch_s: u64) -> Self {
+    pub const fn from_epoch_s(epoch_s: u64) -> Self {
         Self::from_epoch_ms(epoch_s.saturating_mul(1_000))
     }
 

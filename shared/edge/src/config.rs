@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use faregate_domain::{
+    outbound::Reach,
     policy::{Policy, PolicyError},
     wallet::Address,
 };
@@ -20,11 +21,13 @@ pub struct Config {
     pub secrets: SecretsLocation,
     /// The checked policy.
     pub policy: Policy,
+    /// How far calls to addresses of others' choosing may go.
+    pub reach: Reach,
 }
 
 impl Config {
     /// Reads `FAREGATE_TABLE`, `FAREGATE_ORIGIN`, `FAREGATE_CHAIN_ID`, `FAREGATE_SECRETS`, `FAREGATE_POLICY`,
-    /// `FAREGATE_LAYER` and `FAREGATE_OPERATOR`.
+    /// `FAREGATE_LAYER`, `FAREGATE_OPERATOR` and `FAREGATE_REACH`.
     ///
     /// # Errors
     /// [`ConfigError`] names the variable; a function with an error must not start.
@@ -48,6 +51,11 @@ impl Config {
             Some("present") => true,
             Some(_) => return Err(ConfigError::Malformed("FAREGATE_LAYER")),
         };
+        let reach = match find("FAREGATE_REACH").as_deref() {
+            None => Reach::Public,
+            Some("loopback") => Reach::Loopback,
+            Some(_) => return Err(ConfigError::Malformed("FAREGATE_REACH")),
+        };
         Ok(Self {
             table: find("FAREGATE_TABLE").unwrap_or_else(|| "faregate".to_owned()),
             public_origin,
@@ -55,6 +63,7 @@ impl Config {
             secrets: SecretsLocation::parse(&secrets)?,
             // A policy that leaves refusals to a layer lets every request through where that layer was forgotten.
             policy: if has_layer { policy } else { policy.without_layer() },
+            reach,
         })
     }
 }
@@ -144,7 +153,7 @@ mod tests {
         let error = ConfigError::Policy("p.yaml".into(), Policy::parse(&text).unwrap_err()).to_string();
         let lines: Vec<_> = error.lines().collect();
         let wanted =
-            ["p.yaml:42: routes[3].burst: a burst must not", "p.yaml:47: sign_up.plan: plan \"gold\" does not"];
+            ["p.yaml:45: routes[3].burst: a burst must not", "p.yaml:51: sign_up.plan: plan \"gold\" does not"];
         assert!(lines.len() == 2 && lines.iter().zip(wanted).all(|(line, wanted)| line.starts_with(wanted)), "{error}");
     }
 
@@ -158,6 +167,16 @@ mod tests {
         assert!(are_all(from(&BASE).unwrap(), Refusals::Gateway));
         assert!(are_all(from(&WITH).unwrap(), Refusals::Backend));
         assert_eq!(from(&ODD).unwrap_err().to_string(), "FAREGATE_LAYER is malformed");
+    }
+
+    #[test]
+    fn calls_go_to_public_addresses_unless_local_work_is_meant() {
+        const BASE: [(&str, &str); 2] = [("FAREGATE_ORIGIN", "https://a.com"), ("FAREGATE_SECRETS", "file:s.json")];
+        const LOCAL: [(&str, &str); 3] = [BASE[0], BASE[1], ("FAREGATE_REACH", "loopback")];
+        const ODD: [(&str, &str); 3] = [BASE[0], BASE[1], ("FAREGATE_REACH", "anywhere")];
+        assert_eq!(from(&BASE).unwrap().reach, Reach::Public);
+        assert_eq!(from(&LOCAL).unwrap().reach, Reach::Loopback);
+        assert_eq!(from(&ODD).unwrap_err().to_string(), "FAREGATE_REACH is malformed");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What every function shares at its rim: configuration, problems, strict input, logs, secrets, time and entropy.
 
 pub mod api;
+pub mod client_token;
 pub mod config;
 pub mod cookie;
 pub mod entropy;
@@ -12,3 +13,4 @@ pub mod problem;
 pub mod seal;
 pub mod secrets;
 pub mod token;
+pub mod wish;

@@ -1,4 +1,5 @@
-//! Seals answers that may be repeated for a while, so that the table holds nothing anybody can read.
+//! Seals answers that may be repeated for a while, and what webhooks are signed under, so that the table holds nothing anybody
+//! can read.
 //!
 //! ```text
 //! 01 ............ ...........................
@@ -33,17 +34,27 @@ pub fn seal(secrets: &Versions<MacSecret>, record: &str, text: &str) -> Result<V
 /// # Errors
 /// [`SealError::Unopenable`] when it was made for another record, under a forgotten secret, or was changed.
 pub fn open(secrets: &Versions<MacSecret>, record: &str, sealed: &[u8]) -> Result<SecretString, SealError> {
-    let Some((&FORMAT, rest)) = sealed.split_first() else { return Err(SealError::Unopenable) };
-    let Some((nonce, body)) = rest.split_first_chunk::<NONCE_LEN>() else { return Err(SealError::Unopenable) };
     for secret in secrets.iter() {
-        let mut text = body.to_vec();
-        let key = key_for(secret, record)?;
-        let opened = key.open_in_place(Nonce::assume_unique_for_key(*nonce), Aad::from(record.as_bytes()), &mut text);
-        if let Ok(opened) = opened {
-            return std::str::from_utf8(opened).map(SecretString::from).map_err(|_| SealError::Unopenable);
+        if let Some(text) = opened_under(secret, record, sealed)? {
+            return String::from_utf8(text).map(SecretString::from).map_err(|_| SealError::Unopenable);
         }
     }
     Err(SealError::Unopenable)
+}
+
+fn opened_under(secret: &MacSecret, record: &str, sealed: &[u8]) -> Result<Option<Vec<u8>>, SealError> {
+    let Some((&FORMAT, rest)) = sealed.split_first() else { return Err(SealError::Unopenable) };
+    let Some((nonce, body)) = rest.split_first_chunk::<NONCE_LEN>() else { return Err(SealError::Unopenable) };
+    let mut text = body.to_vec();
+    let key = key_for(secret, record)?;
+    let opened = key.open_in_place(Nonce::assume_unique_for_key(*nonce), Aad::from(record.as_bytes()), &mut text);
+    Ok(opened.ok().map(|opened| opened.to_vec()))
+}
+
+/// Whether it opens under the current version of the secret, so that the next rotation leaves it readable.
+#[must_use]
+pub fn is_current(secrets: &Versions<MacSecret>, record: &str, sealed: &[u8]) -> bool {
+    opened_under(&secrets.current, record, sealed).is_ok_and(|opened| opened.is_some())
 }
 
 /// Why something could not be sealed or opened; never says anything of it.
@@ -90,6 +101,14 @@ mod tests {
         let sealed = seal(&versions(1, None), "a", "text").unwrap();
         assert!(open(&versions(2, Some(1)), "a", &sealed).is_ok());
         assert_eq!(open(&versions(3, Some(2)), "a", &sealed).err(), Some(SealError::Unopenable));
+    }
+
+    #[test]
+    fn what_the_next_rotation_would_leave_unreadable_is_known() {
+        let sealed = seal(&versions(1, None), "a", "text").unwrap();
+        assert!(is_current(&versions(1, Some(9)), "a", &sealed));
+        assert!(!is_current(&versions(2, Some(1)), "a", &sealed));
+        assert!(!is_current(&versions(1, None), "b", &sealed));
     }
 
     #[test]

@@ -159,7 +159,7 @@ impl Auditor {
         let open = books.rows.iter().filter(|row| row.is_leased && row.settled.is_none() && !is_in_cell(row));
         for charge in open.map(|row| row.charge.clone()).collect::<Vec<_>>() {
             let charge = ChargeId { cell: id.clone(), nonce: charge };
-            if let Some(lease) = self.store.find_retired_lease(&charge).await? {
+            if let Some((lease, _)) = self.store.find_retired_lease(&charge).await? {
                 books.retired.insert(charge.nonce, lease.amount);
             }
         }

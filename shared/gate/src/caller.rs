@@ -1,13 +1,18 @@
 //! Who manages: the session or key behind a management request, looked up as it is now.
 
+use std::sync::Arc;
+
 use faregate_domain::{
     attempt::{Proof, out_of_credit, permit},
     cell::{Cell, CellId, Status},
     credential::Credential,
     denial::Denial,
     id::AccountId,
+    key::ApiKey,
     money::MicroUsd,
+    origin::Origin,
     policy::Route,
+    query::Query,
     refused::Whose,
     rotation::Secret,
     scope::Scope,
@@ -100,6 +105,15 @@ impl Gate {
         Err(Problem::new(403, "operator_required", "Only an operator can do this."))
     }
 
+    /// The key that a request presents, for one whose caller was found to hold it: what follows from the key's text.
+    ///
+    /// # Errors
+    /// [`GateError`] when a part failed.
+    pub async fn presented_key(&self, request: &HttpRequest, now: Timestamp) -> Result<Option<Arc<ApiKey>>, GateError> {
+        let Ok(Ok(credential)) = self.find_credential(request.method(), request.headers()) else { return Ok(None) };
+        Ok(self.claim(&credential, now).await?.ok().and_then(Claim::into_key))
+    }
+
     async fn find_caller(
         &self,
         request: &HttpRequest,
@@ -112,6 +126,10 @@ impl Gate {
             Ok(Err(denial)) => return Ok(Err(self.turn_away(Whose::Nobody, None, &denial, now).await)),
             Err(problem) => return Ok(Err(problem)),
         };
+        // What a frontend holds opens the gate and manages nothing.
+        if let Credential::Client(_) = credential {
+            return Ok(Err(self.turn_away(Whose::Nobody, None, &Denial::InvalidToken, now).await));
+        }
         let claim = match self.claim(&credential, now).await? {
             Ok(claim) => claim,
             Err(denial) => return Ok(Err(self.turn_away(Whose::Nobody, None, &denial, now).await)),
@@ -167,6 +185,7 @@ impl Gate {
         let seen = Request {
             method: request.method().to_string(),
             path: input::path(request).to_owned(),
+            query: Query::default(),
             headers: lines(request.headers()),
             source_ip: input::source_ip(request),
             request_id: input::request_id(request),
@@ -215,6 +234,11 @@ fn answer(found: Result<Result<Caller, Problem>, GateError>) -> Result<Caller, P
         tracing::error!(%error, "a caller could not be identified");
         Err(Problem::unavailable())
     })
+}
+
+/// Where a management request comes from.
+pub(crate) fn origin(request: &HttpRequest) -> Option<Origin> {
+    Request { headers: lines(request.headers()), ..Request::default() }.origin()
 }
 
 /// What a key needs beside a secret: the scope, a permitted origin, and not to be frozen.

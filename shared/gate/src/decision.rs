@@ -3,16 +3,23 @@
 use faregate_domain::{
     attempt::{Admission, RouteBucket},
     cell::{Cell, CellId, Owner},
+    charge::ChargeId,
+    client_session::ClientPass,
     denial::Denial,
+    id::ClientSessionId,
+    origin::Origin,
     passage::Pledge,
-    policy::{Refusals, Route},
+    policy::{
+        Cors, Refusals, Route,
+        cors::{Admitted, CorsGrant},
+    },
     refused::Whose,
     rotation::Secret,
     standing::Standing,
     time::Timestamp,
 };
 
-use crate::{GateError, pass::Passed};
+use crate::{GateError, Request, pass::Passed};
 
 /// A decision and what it was based on.
 #[derive(Clone, Debug)]
@@ -22,11 +29,15 @@ pub struct Decision {
     /// Who renders a refusal.
     pub refusals: Refusals,
     /// The verdict.
-    pub verdict: Result<Admission, Denial>,
+    pub verdict: Result<Permit, Denial>,
     /// Who asked, once that is known.
     pub principal: Option<Principal>,
     /// What is left of each limit, once that is known.
     pub standing: Option<Standing>,
+    /// What the answer says to a browser.
+    pub cors: CorsGrant,
+    /// What the list of the key, or of its session, says of where the request comes from.
+    listed: Admitted,
     /// Whose refusal it is counted as.
     pub(crate) whose: Whose,
 }
@@ -34,7 +45,22 @@ pub struct Decision {
 impl Decision {
     /// A refusal before anything was read.
     pub(crate) fn refused_unread(now: Timestamp, refusals: Refusals, denial: Denial) -> Self {
-        Self { now, refusals, verdict: Err(denial), principal: None, standing: None, whose: Whose::Nobody }
+        Self {
+            now,
+            refusals,
+            verdict: Err(denial),
+            principal: None,
+            standing: None,
+            cors: CorsGrant::default(),
+            listed: Admitted::Anywhere,
+            whose: Whose::Nobody,
+        }
+    }
+
+    /// An admission by the signature in a request's URL.
+    pub(crate) fn signed(now: Timestamp, refusals: Refusals, principal: Principal) -> Self {
+        let unread = Self::refused_unread(now, refusals, Denial::InvalidSignedUrl);
+        Self { verdict: Ok(Permit::Signed), principal: Some(principal), ..unread }
     }
 
     /// What an attempt came to.
@@ -45,17 +71,25 @@ impl Decision {
         // Somebody who failed to prove who they are learns nothing of the cell.
         let (standing, is_known, whose) = (passed.standing(), passed.is_known(), passed.whose());
         let Passed { attempt, verdict, cell } = passed;
-        let principal = cell.as_ref().filter(|_| is_known).map(|cell| Principal::of(&attempt.cell, cell));
+        let known = cell.as_ref().filter(|_| is_known);
+        let listed = known.map_or(Admitted::Anywhere, |cell| attempt.listed(cell));
+        let principal = known.map(|cell| Principal::of(&attempt.cell, cell, attempt.proof.client()));
         let verdict = match (verdict, &cell) {
-            (Ok(()), Some(cell)) => Ok(attempt.admitted(cell)),
+            (Ok(()), Some(cell)) => Ok(Permit::Counted(Box::new(attempt.admitted(cell)))),
             (Ok(()), None) => return Err(GateError::Contended),
             (Err(denial), _) => Err(denial),
         };
-        Ok(Self { now, refusals, verdict, principal, standing, whose })
+        Ok(Self { now, refusals, verdict, principal, standing, cors: CorsGrant::default(), listed, whose })
     }
 
     /// What a pledged attempt came to that its cell shows as applied, and whose answer nobody has.
-    pub(crate) fn recovered(pledge: &Pledge, cell: &Cell, route: &Route, now: Timestamp) -> Self {
+    pub(crate) fn recovered(
+        pledge: &Pledge,
+        cell: &Cell,
+        route: &Route,
+        pass: Option<&ClientPass>,
+        now: Timestamp,
+    ) -> Self {
         let bucket = RouteBucket::of(route);
         let standing = Standing::of(cell, cell.counters.latest(now), bucket.as_ref());
         let admission = Admission {
@@ -69,11 +103,26 @@ impl Decision {
         Self {
             now,
             refusals: route.refusals,
-            verdict: Ok(admission),
-            principal: Some(Principal::of(&pledge.charge.cell, cell)),
+            verdict: Ok(Permit::Counted(Box::new(admission))),
+            principal: Some(Principal::of(&pledge.charge.cell, cell, pass)),
             standing: Some(standing),
+            cors: CorsGrant::default(),
+            // Where there is a list, a call from elsewhere was not admitted.
+            listed: match cell.allowlist.as_ref().or(pass.and_then(|pass| pass.allowlist.as_ref())) {
+                Some(_) => Admitted::There,
+                None => Admitted::Anywhere,
+            },
             whose: Whose::Nobody,
         }
+    }
+
+    /// The same with what it says to the browser that sent `request`, if one did.
+    #[must_use]
+    pub(crate) fn answering(self, request: &Request, cors: &Cors) -> Self {
+        // A referer is no origin that a browser compares with.
+        let origin = request.header("origin").and_then(|text| Origin::parse(text).ok());
+        let granted = cors.grant(origin.as_ref()).narrowed(origin.as_ref(), self.listed);
+        Self { cors: granted, ..self }
     }
 
     /// One line of the log about it.
@@ -82,10 +131,36 @@ impl Decision {
         let key_id = principal.map(Principal::key_id).unwrap_or_default();
         let account_id = principal.map(|principal| principal.owner.account.to_string()).unwrap_or_default();
         let (status, code, charge_id) = match &self.verdict {
-            Ok(admission) => (200, "ok", admission.charge.to_string()),
+            Ok(permit) => (200, "ok", permit.charge().map(ToString::to_string).unwrap_or_default()),
             Err(denial) => (denial.status(), denial.code(), String::new()),
         };
         tracing::info!(request_id, status, code, key_id, account_id, charge_id, "decided");
+    }
+}
+
+/// How a request was let through.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Permit {
+    /// Counted, and paid or reserved.
+    Counted(Box<Admission>),
+    /// By the signature in its URL, which counts and costs nothing.
+    Signed,
+}
+
+impl Permit {
+    /// The charge that it made, unless it came by a signature.
+    #[must_use]
+    pub fn charge(&self) -> Option<&ChargeId> {
+        self.admission().map(|admission| &admission.charge)
+    }
+
+    /// What was counted, and paid or reserved.
+    #[must_use]
+    pub fn admission(&self) -> Option<&Admission> {
+        match self {
+            Self::Counted(admission) => Some(admission),
+            Self::Signed => None,
+        }
     }
 }
 
@@ -98,12 +173,19 @@ pub struct Principal {
     pub owner: Owner,
     /// What it may do, space-separated (RFC 6749, section 3.3).
     pub scopes: String,
+    /// The client session in whose name it calls.
+    pub session: Option<ClientSessionId>,
 }
 
 impl Principal {
-    pub(crate) fn of(id: &CellId, cell: &Cell) -> Self {
-        let scopes: Vec<_> = cell.grants.iter().map(faregate_domain::scope::Grant::as_str).collect();
-        Self { cell: id.clone(), owner: cell.owner.clone(), scopes: scopes.join(" ") }
+    pub(crate) fn of(id: &CellId, cell: &Cell, pass: Option<&ClientPass>) -> Self {
+        let grants = match pass {
+            Some(pass) => pass.scopes_under(&cell.grants),
+            None => cell.grants.iter().cloned().collect(),
+        };
+        let scopes: Vec<_> = grants.iter().map(faregate_domain::scope::Grant::as_str).collect();
+        let session = pass.map(|pass| pass.session.clone());
+        Self { cell: id.clone(), owner: cell.owner.clone(), scopes: scopes.join(" "), session }
     }
 
     /// The key's public id; empty for a session.

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use faregate_domain::{
-    attempt::{Attempt, permit},
+    attempt::{Attempt, Check},
     credential::Credential,
     denial::Denial,
     policy::{Method, Policy, Refusals, RequestPath, Route, Sessions},
@@ -76,16 +76,22 @@ impl Gate {
                 Decision::of(passed, call.refusals(&self.services.config.policy), now)?
             }
         };
-        self.count_if_refused(&decision, call.route.as_deref()).await;
-        Ok(decision)
+        self.count_if_refused(&decision, call).await;
+        Ok(self.to_browsers(decision, call))
     }
 
-    /// The route that a request belongs to.
+    /// The decision with what the policy says to the browser that asks, if one does.
+    pub(crate) fn to_browsers(&self, decision: Decision, call: &Call<'_>) -> Decision {
+        decision.answering(call.request, self.services.config.policy.cors())
+    }
+
+    /// The route that a request belongs to. Where a URL is signed, HEAD goes with GET.
     #[must_use]
     pub fn find_route(&self, request: &Request) -> Option<Cow<'_, Route>> {
-        let method = Method::parse(&request.method).ok()?;
         let path = RequestPath::parse(&request.path).ok()?;
-        self.services.config.policy.find_route(&method, &path).map(Cow::Borrowed)
+        let find = |method: &str| self.services.config.policy.find_route(&Method::parse(method).ok()?, &path);
+        let stand_in = || (request.is_signed() && request.method == "HEAD").then(|| find("GET")).flatten();
+        find(&request.method).or_else(stand_in).map(Cow::Borrowed)
     }
 
     /// Checks all that can be checked without the one write; what is left to do is that.
@@ -95,6 +101,9 @@ impl Gate {
         let Some(route) = call.route.as_deref() else {
             return refused(Denial::UnknownRoute);
         };
+        if call.request.is_signed() {
+            return Ok(Prepared::Decided(Box::new(self.decide_signed(call, route, now).await?)));
+        }
         let sessions = self.services.config.policy.sessions();
         let claim = match &call.credential {
             Ok(Credential::Token(_)) if sessions == Sessions::Refused => return refused(Denial::MissingCredentials),
@@ -104,19 +113,21 @@ impl Gate {
             },
             Err(denial) => return refused(denial.clone()),
         };
-        let passed = if route.is_open_to(&claim.environment) {
+        let attempt = attempt_of(call.request, route, &claim, now);
+        let passed = if route.is_open_to(&claim.environment) && attempt.is_within_pass() {
             match self.line_up(call.request, route, claim, now).await {
                 Ok(ready) => return Ok(Prepared::Ready(Box::new(ready))),
                 Err(passed) => *passed,
             }
         } else {
-            self.refuse_environment(attempt_of(call.request, route, &claim, now), &claim).await?
+            self.refuse_unsent(attempt, &claim).await?
         };
         Ok(Prepared::Decided(Box::new(Decision::of(passed, refusals, now)?)))
     }
 
-    /// A closed environment is told to holders of a live key only, so the key is looked up first; nothing is counted.
-    async fn refuse_environment(&self, attempt: Attempt, claim: &Claim) -> Result<Passed, GateError> {
+    /// A closed environment, or what a client session may not, is told to holders of a live key or session only, so the key is
+    /// looked up first; nothing is counted.
+    async fn refuse_unsent(&self, attempt: Attempt, claim: &Claim) -> Result<Passed, GateError> {
         let Some(cell) = self.services.store.find_cell(&attempt.cell).await? else {
             return Ok(Passed { verdict: Err(attempt.proof.denial()), attempt, cell: None });
         };
@@ -124,7 +135,9 @@ impl Gate {
         if let (Err(Denial::InvalidApiKey), Some(proof)) = (&verified, self.reproved(claim, attempt.now).await?) {
             verified = proof.verify(&cell, attempt.now);
         }
-        let permitted = verified.and_then(|()| permit(&cell, &attempt.scope, attempt.origin.as_ref()));
+        let permitted = verified
+            .and_then(|()| attempt.check(Check::Origin, &cell))
+            .and_then(|()| attempt.check(Check::Scope, &cell));
         let verdict = Err(permitted.err().unwrap_or(Denial::ForbiddenEnvironment));
         Ok(Passed { attempt, verdict, cell: Some(cell) })
     }

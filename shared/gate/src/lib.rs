@@ -11,6 +11,7 @@ pub mod explain;
 mod fund;
 mod gate;
 mod lanes;
+mod leaked;
 pub mod management;
 mod memory;
 mod once;
@@ -26,6 +27,8 @@ pub mod request;
 pub mod services;
 pub mod session;
 pub mod settle;
+pub mod signed;
+pub mod signing;
 mod tally;
 mod turns;
 

@@ -6,7 +6,7 @@ use faregate_store::StoreError;
 use lambda_http::{Body, Request, Response};
 use serde::Serialize;
 
-use crate::{GateError, Tally};
+use crate::{GateError, Tally, signing::SigningError};
 
 /// Why a request gets no success: the caller's doing, or ours.
 #[derive(Debug)]
@@ -58,6 +58,9 @@ pub enum Failure {
     /// An answer could not be sealed or opened.
     #[error(transparent)]
     Seal(#[from] SealError),
+    /// A signing secret could not be sealed or opened.
+    #[error(transparent)]
+    Signing(#[from] SigningError),
     /// The response's parts do not fit.
     #[error("the response could not be built")]
     Response(#[from] lambda_http::http::Error),

@@ -11,6 +11,8 @@
 use faregate_domain::{
     base62,
     charge::ChargeId,
+    client_session::ClientPass,
+    credential::Credential,
     idempotency::IdempotencyKey,
     passage::{Begun, Passage, Pledge, Progress, Stage},
     time::Timestamp,
@@ -51,7 +53,10 @@ impl Gate {
             let now = self.services().clock.now();
             let asked = Asked { call, ticket, render: &render, now };
             let written = match self.prepare(call, now).await? {
-                Prepared::Decided(decision) => self.write_down(&asked, &decision).await?,
+                Prepared::Decided(decision) => {
+                    let decision = self.to_browsers(*decision, call);
+                    self.write_down(&asked, &decision).await?
+                }
                 Prepared::Ready(ready) => self.pledge(&asked, *ready).await?,
             };
             let found = match written {
@@ -64,7 +69,7 @@ impl Gate {
                 Progress::Other => return Ok(Once::Reused),
                 Progress::Answered(answer) => return Ok(Once::Answered(answer.to_owned())),
                 Progress::Running { retry_at } => return Ok(Once::InFlight { retry_at }),
-                Progress::Broken(begun) => self.recover(&asked, begun).await?,
+                Progress::Broken(begun) => self.recover(&asked, begun, found.begun_at()).await?,
             }
         }
         Err(GateError::Contended)
@@ -115,7 +120,7 @@ impl Gate {
     async fn keep_pledge(&self, asked: &Asked<'_>, ready: Ready, holder: &str) -> Result<Passed, GateError> {
         let (passed, mut lane) = Box::pin(self.carry_out(ready)).await?;
         let refusals = asked.call.refusals(&self.services().config.policy);
-        let decision = Decision::of(passed, refusals, asked.now)?;
+        let decision = self.to_browsers(Decision::of(passed, refusals, asked.now)?, asked.call);
         let answer = (asked.render)(&decision)?;
         let outcome = self.services().store.answer_passage(&asked.ticket.name, holder, &answer).await?;
         if outcome == PassageOutcome::Written {
@@ -130,13 +135,13 @@ impl Gate {
     /// Counts a refusal that is what all requests of the ticket are answered; whoever repeats one is not refused anew.
     async fn count_once(&self, asked: &Asked<'_>, outcome: &PassageOutcome, decision: &Decision) {
         if *outcome == PassageOutcome::Written {
-            self.count_if_refused(decision, asked.call.route.as_deref()).await;
+            self.count_if_refused(decision, asked.call).await;
         }
     }
 
     /// Finds out what became of an attempt that nobody is at any more: where it was applied, its answer is written down;
     /// where it was not, its lane is closed to it for good, and another may be made.
-    async fn recover(&self, asked: &Asked<'_>, begun: &Begun) -> Result<(), GateError> {
+    async fn recover(&self, asked: &Asked<'_>, begun: &Begun, at: Timestamp) -> Result<(), GateError> {
         let (store, name) = (&self.services().store, &asked.ticket.name);
         let pledge = &begun.pledge;
         let cell = match store.close_lane(&pledge.charge.cell, &pledge.lane, pledge.seq).await? {
@@ -145,9 +150,20 @@ impl Gate {
         };
         // The same body has the same route, unless the policy was changed since.
         let Some(route) = asked.call.route.as_deref() else { return Err(GateError::Contended) };
-        let answer = (asked.render)(&Decision::recovered(pledge, &cell, route, asked.now))?;
+        let pass = self.pass_of(asked.call, at).await?;
+        let decision = Decision::recovered(pledge, &cell, route, pass.as_ref(), asked.now);
+        let answer = (asked.render)(&self.to_browsers(decision, asked.call))?;
         store.answer_passage(name, &begun.holder, &answer).await?;
         Ok(())
+    }
+}
+
+impl Gate {
+    /// What the call's token says of its client session, looked at as of then: it may have ended since.
+    async fn pass_of(&self, call: &Call<'_>, at: Timestamp) -> Result<Option<ClientPass>, GateError> {
+        let Ok(credential @ Credential::Client(_)) = &call.credential else { return Ok(None) };
+        let claim = self.claim(credential, at).await?;
+        Ok(claim.ok().and_then(|claim| claim.proof.client().cloned()))
     }
 }
 

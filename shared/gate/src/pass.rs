@@ -72,6 +72,7 @@ impl Gate {
         if has_waited {
             let now = self.services().clock.now();
             attempt = self.unless_remembered(attempt_of(request, route, &claim, now))?;
+            attempt = unless_over(attempt)?;
         }
         lane.name().clone_into(&mut attempt.lane);
         attempt.seq = lane.next_seq(attempt.now);
@@ -113,7 +114,11 @@ impl Gate {
     ) -> Result<Passed, GateError> {
         let mut sending = Sending { attempt, pledged_seq, has_fresh_pepper: false, has_strays: false, turn: None };
         if let Some(seen) = self.memory.find(&claim.cell) {
-            sending.attempt = self.foreseen(sending.attempt.fitted(&seen), &seen).await?;
+            let fitted = sending.attempt.fitted(&seen);
+            if fitted.proof.is_over(fitted.now) {
+                return Ok(Passed { verdict: Err(fitted.proof.denial()), attempt: fitted, cell: Some(seen) });
+            }
+            sending.attempt = self.foreseen(fitted, &seen).await?;
         }
         let passed = self.send_on(&mut sending, claim).await;
         // Closing the lane uses one number more.
@@ -212,11 +217,19 @@ impl Gate {
         }
         let retired = cell.leases.to_retire();
         if !retired.is_empty()
-            && let Err(error) = self.services().store.retire_leases(&passed.attempt.cell, &retired).await
+            && let Err(error) = self.services().store.retire_leases(&passed.attempt.cell, &retired, &cell.tabs).await
         {
             tracing::warn!(%error, "lapsed leases stay for now");
         }
     }
+}
+
+/// Time has passed since the token was looked at.
+fn unless_over(attempt: Attempt) -> Result<Attempt, Box<Passed>> {
+    if attempt.proof.is_over(attempt.now) {
+        return Err(Box::new(Passed { verdict: Err(attempt.proof.denial()), attempt, cell: None }));
+    }
+    Ok(attempt)
 }
 
 /// The request as an attempt; it has no lane yet.

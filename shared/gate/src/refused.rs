@@ -13,7 +13,7 @@ use faregate_domain::{
 use faregate_edge::{entropy, problem::Problem};
 use faregate_store::{EntryOutcome, Store, StoreError};
 
-use crate::{Decision, Gate, refusal};
+use crate::{Call, Decision, Gate, refusal};
 
 /// The refused calls of one process that the table does not have yet; clones share them.
 #[derive(Clone, Debug)]
@@ -196,9 +196,11 @@ impl Pace {
 }
 
 impl Gate {
-    /// Counts the refusal that a decision is, if it is one.
-    pub(crate) async fn count_if_refused(&self, decision: &Decision, route: Option<&Route>) {
-        if let Err(denial) = &decision.verdict {
+    /// Counts the refusal that a decision is, if it is one. A signed URL is looked at without a thought of the table, and
+    /// whoever spells one wrong moves nothing there.
+    pub(crate) async fn count_if_refused(&self, decision: &Decision, call: &Call<'_>) {
+        if let (Err(denial), false) = (&decision.verdict, call.request.is_signed()) {
+            let route = call.route.as_deref();
             Box::pin(self.count_refused(decision.whose.clone(), route, denial, decision.now)).await;
         }
     }

@@ -5,12 +5,16 @@ use std::collections::BTreeMap;
 use faregate_domain::{
     cell::Owner,
     denial::Denial,
-    header::{LIMIT_HEADERS, PROBLEM_CACHING, REFUSAL_HEADERS},
+    header::{CORS_HEADERS, EXPOSED_HEADER, LIMIT_HEADERS, PROBLEM_CACHING, REFUSAL_HEADERS, VARY, exposed_headers},
     policy::Dialect,
     standing::{Level, Standing},
 };
 
-use crate::{Decision, decision::Principal, refusal};
+use crate::{
+    Decision,
+    decision::{Permit, Principal},
+    refusal,
+};
 
 /// A decision in the product's words.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,6 +25,8 @@ pub struct Rendering<'d> {
     pub members: BTreeMap<&'static str, String>,
     /// The refusal's body, which is JSON; `None` for an admission.
     pub problem: Option<String>,
+    /// The headers that a page may read.
+    exposed: String,
     dialect: &'d Dialect,
 }
 
@@ -46,7 +52,8 @@ impl<'d> Rendering<'d> {
         let problem = problem.map(|problem| problem.body(request_id, dialect));
         members.insert("status", status.to_string());
         members.insert("problem", problem.clone().unwrap_or_default());
-        Self { status, members, problem, dialect }
+        let exposed = exposed_headers(dialect.headers());
+        Self { status, members, problem, exposed, dialect }
     }
 
     /// A member.
@@ -69,6 +76,14 @@ impl<'d> Rendering<'d> {
             headers.insert("content-type", self.dialect.content_type());
             headers.insert("cache-control", PROBLEM_CACHING);
         }
+        for (name, member) in CORS_HEADERS {
+            if !self.text(member).is_empty() {
+                headers.insert(name, self.text(member));
+            }
+        }
+        if !self.text("vary").is_empty() {
+            headers.insert(EXPOSED_HEADER, &self.exposed);
+        }
         headers
     }
 }
@@ -76,20 +91,26 @@ impl<'d> Rendering<'d> {
 /// What a decision says beside the refusal's own words.
 fn context(decision: &Decision) -> BTreeMap<&'static str, String> {
     let owner = decision.principal.as_ref().map(|principal| &principal.owner);
+    let session = decision.principal.as_ref().and_then(|principal| principal.session.as_ref());
     let of_owner = |read: fn(&Owner) -> String| owner.map(read).unwrap_or_default();
     let tightest = decision.standing.as_ref().map(Standing::tightest);
     let of_tightest = |read: fn(&Level) -> u64| tightest.map(|window| read(window).to_string()).unwrap_or_default();
-    let lease = decision.verdict.as_ref().ok().and_then(|admission| admission.lease);
-    let expires_in = decision.verdict.as_ref().ok().and_then(|admission| admission.expires_in_seconds);
+    let permit = decision.verdict.as_ref().ok();
+    let admission = permit.and_then(Permit::admission);
+    let lease = admission.and_then(|admission| admission.lease);
+    let expires_in = admission.and_then(|admission| admission.expires_in_seconds);
     let standing = decision.standing.as_ref();
     BTreeMap::from([
         ("accountId", of_owner(|owner| owner.account.to_string())),
         ("projectId", of_owner(|owner| owner.project.to_string())),
+        ("allowOrigin", decision.cors.allowed.clone().unwrap_or_default()),
+        ("vary", if decision.cors.varies { VARY.to_owned() } else { String::new() }),
+        ("clientSessionId", session.map(ToString::to_string).unwrap_or_default()),
         ("keyId", decision.principal.as_ref().map(Principal::key_id).unwrap_or_default()),
         ("environment", of_owner(|owner| owner.environment.clone())),
         ("gallery", of_owner(|owner| owner.gallery.clone())),
         ("scopes", decision.principal.as_ref().map(|principal| principal.scopes.clone()).unwrap_or_default()),
-        ("chargeId", decision.verdict.as_ref().map(|admission| admission.charge.to_string()).unwrap_or_default()),
+        ("chargeId", permit.and_then(Permit::charge).map(ToString::to_string).unwrap_or_default()),
         ("settle", if lease.is_some() { "required".to_owned() } else { String::new() }),
         ("keyExpiresIn", expires_in.map(|seconds| seconds.to_string()).unwrap_or_default()),
         ("reservedUsd", lease.map(|lease| lease.amount.to_string()).unwrap_or_default()),

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use faregate_domain::origin::Origin;
+use faregate_domain::{origin::Origin, query::Query, signed_url::SignedUrl};
 
 /// What the gate must know of a request.
 #[derive(Clone, Debug, Default)]
@@ -11,6 +11,8 @@ pub struct Request {
     pub method: String,
     /// The path without its query.
     pub path: String,
+    /// The query, as far as the gateway tells it.
+    pub query: Query,
     /// Every header line, repeated ones repeated.
     pub headers: Vec<(String, String)>,
     /// The caller's address as the gateway saw it.
@@ -34,6 +36,12 @@ impl Request {
             Some(origin) => Origin::parse(origin).ok(),
             None => Origin::parse_referer(self.header("referer")?).ok(),
         }
+    }
+
+    /// Whether its URL is signed, rightly or wrongly.
+    #[must_use]
+    pub fn is_signed(&self) -> bool {
+        SignedUrl::is_signed(&self.query)
     }
 
     /// The header lines as pairs of texts.

@@ -44,7 +44,7 @@ impl Services {
         let config = Config::from_env()?;
         let aws = aws_of_lambda();
         let mut client = aws_sdk_dynamodb::config::Builder::from(&aws);
-        let endpoint = find("AWS_ENDPOINT_URL_DYNAMODB").or_else(|| find("AWS_ENDPOINT_URL"));
+        let endpoint = find_variable("AWS_ENDPOINT_URL_DYNAMODB").or_else(|| find_variable("AWS_ENDPOINT_URL"));
         // Whoever names an endpoint has an emulator, or a proxy, there.
         let patience = if endpoint.is_some() { Patience::LOCAL } else { Patience::DEPLOYED };
         client.set_endpoint_url(endpoint);
@@ -161,19 +161,24 @@ fn aws_of_nobody() -> aws_config::SdkConfig {
 /// The SDK's own chain would also look into profiles, containers and instances, and bring the code for it.
 ///
 /// All clients share one pool: one with its own, as the store has for its writes, would connect in the first request.
-fn aws_of_lambda() -> aws_config::SdkConfig {
+#[must_use]
+pub fn aws_of_lambda() -> aws_config::SdkConfig {
     let pool = aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::AwsLc)).build_https();
-    let region = find("AWS_REGION").or_else(|| find("AWS_DEFAULT_REGION")).map(Region::new);
+    let region = find_variable("AWS_REGION").or_else(|| find_variable("AWS_DEFAULT_REGION")).map(Region::new);
     let mut aws = aws_config::SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(region)
         .http_client(pool)
         .credentials_provider(SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()));
-    aws.set_endpoint_url(find("AWS_ENDPOINT_URL_SECRETS_MANAGER").or_else(|| find("AWS_ENDPOINT_URL")));
+    aws.set_endpoint_url(
+        find_variable("AWS_ENDPOINT_URL_SECRETS_MANAGER").or_else(|| find_variable("AWS_ENDPOINT_URL")),
+    );
     aws.build()
 }
 
-fn find(variable: &str) -> Option<String> {
+/// A variable of the environment, unless it is empty.
+#[must_use]
+pub fn find_variable(variable: &str) -> Option<String> {
     std::env::var(variable).ok().filter(|value| !value.is_empty())
 }
 

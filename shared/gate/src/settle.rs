@@ -7,10 +7,11 @@ use std::collections::BTreeMap;
 use faregate_domain::{
     cell::{Cell, Status},
     charge::{ChargeId, ChargeNonce},
+    client_session::CallTab,
     lease::Lease,
     settlement::{InvalidReport, Report, Settlement},
 };
-use faregate_store::{LeasePlace, Outcome};
+use faregate_store::{LeasePlace, Outcome, Reservation};
 
 use crate::{Gate, GateError};
 
@@ -37,14 +38,14 @@ impl Gate {
         for round in 0..MAX_ROUNDS {
             self.turns.pause(round).await;
             let Some(cell) = store.find_cell(&charge.cell).await? else { return Ok(Settled::Unknown) };
-            let Some((lease, place)) = self.find_lease(&cell, charge).await? else {
+            let Some(found) = self.find_lease(&cell, charge).await? else {
                 let Some(settlement) = store.find_settlement(charge).await? else { return Ok(Settled::Unknown) };
                 // Whoever ended the lease may have died before the money was home.
                 self.take_home(charge, cell).await?;
                 return Ok(compare(settlement, report));
             };
             let now = self.services().clock.now();
-            let settlement = match report.settle(&lease) {
+            let settlement = match report.settle(&found.lease) {
                 Ok(settlement) => store.insert_settlement(charge, &settlement, now).await?,
                 // A report that cannot be settled may contradict one that was.
                 Err(invalid) => match store.find_settlement(charge).await? {
@@ -52,7 +53,7 @@ impl Gate {
                     None => return Ok(Settled::Invalid(invalid)),
                 },
             };
-            if let Some(cell) = self.end_lease(charge, &lease, place, &settlement).await? {
+            if let Some(cell) = self.end_lease(charge, &found, &settlement).await? {
                 self.take_home(charge, cell).await?;
                 return Ok(compare(settlement, report));
             }
@@ -66,38 +67,52 @@ impl Gate {
     }
 
     /// The lease of a charge, wherever it is kept by now.
-    async fn find_lease(&self, cell: &Cell, charge: &ChargeId) -> Result<Option<(Lease, Place)>, GateError> {
+    async fn find_lease(&self, cell: &Cell, charge: &ChargeId) -> Result<Option<FoundLease>, GateError> {
         let in_cell = |leases: &BTreeMap<ChargeNonce, Lease>, place| {
-            leases.get(&charge.nonce).map(|lease| (*lease, Place::Cell(place)))
+            let tab = cell.tabs.of_call(&charge.nonce);
+            leases.get(&charge.nonce).map(|lease| FoundLease { lease: *lease, place: Place::Cell(place), tab })
         };
         let held = in_cell(&cell.leases.held, LeasePlace::Held);
         if let Some(found) = held.or_else(|| in_cell(&cell.leases.lapsed, LeasePlace::Lapsed)) {
             return Ok(Some(found));
         }
         let retired = self.services().store.find_retired_lease(charge).await?;
-        Ok(retired.map(|lease| (lease, Place::Retired)))
+        Ok(retired.map(|(lease, session)| {
+            let tab = session.map(|session| cell.tabs.of_session(&session));
+            FoundLease { lease, place: Place::Retired, tab }
+        }))
     }
 
     /// Ends a lease as it was settled; the cell afterwards, or none where the lease is not in that place any more.
     async fn end_lease(
         &self,
         charge: &ChargeId,
-        lease: &Lease,
-        place: Place,
+        found: &FoundLease,
         settlement: &Settlement,
     ) -> Result<Option<Cell>, GateError> {
         let (store, now) = (&self.services().store, self.services().clock.now());
-        match place {
-            Place::Cell(place) => match store.end_lease(charge, lease, place, settlement, now).await? {
-                Outcome::Applied(cell) => Ok(Some(*cell)),
-                Outcome::Refused { .. } => Ok(None),
-            },
-            Place::Retired if store.end_retired_lease(charge, lease, settlement, now).await? => {
+        let (lease, tab) = (&found.lease, found.tab.as_ref());
+        match found.place {
+            Place::Cell(place) => {
+                let reserved = Reservation { lease, place, tab };
+                match store.end_lease(charge, &reserved, settlement, now).await? {
+                    Outcome::Applied(cell) => Ok(Some(*cell)),
+                    Outcome::Refused { .. } => Ok(None),
+                }
+            }
+            Place::Retired if store.end_retired_lease(charge, lease, tab, settlement, now).await? => {
                 Ok(store.find_cell(&charge.cell).await?)
             }
             Place::Retired => Ok(None),
         }
     }
+}
+
+/// A lease, where it is kept, and on whose tab its call is.
+struct FoundLease {
+    lease: Lease,
+    place: Place,
+    tab: Option<CallTab>,
 }
 
 /// Where a lease is kept.

@@ -8,8 +8,8 @@ use faregate_domain::money::MicroUsd;
 pub struct Admission {
     /// Who is calling.
     pub principal: Principal,
-    /// The charge that this request has made.
-    pub charge: Charge,
+    /// The charge that this request has made; `None` where it came by a signed URL, which counts and costs nothing.
+    pub charge: Option<Charge>,
     /// The amount held until the charge is settled; `None` where the price is fixed and nothing is to settle.
     pub reserved: Option<MicroUsd>,
     /// The gateway's id of the request, at most 128 visible ASCII characters; empty where it names none.
@@ -25,9 +25,13 @@ impl Admission {
         text: impl Fn(&'static str) -> &'m str,
         request_id: &str,
     ) -> Result<Self, MalformedAdmission> {
-        let charge = Charge::parse(text("chargeId")).map_err(|_| MalformedAdmission("chargeId"))?;
+        let charge = match text("chargeId") {
+            "" => None,
+            id => Some(Charge::parse(id).map_err(|_| MalformedAdmission("chargeId"))?),
+        };
         let reserved = match text("settle") {
             "" => None,
+            "required" if charge.is_none() => return Err(MalformedAdmission("chargeId")),
             "required" => Some(MicroUsd::parse(text("reservedUsd")).map_err(|_| MalformedAdmission("reservedUsd"))?),
             _ => return Err(MalformedAdmission("settle")),
         };
@@ -48,6 +52,7 @@ fn member_of(part: Part) -> &'static str {
         Part::Account => "accountId",
         Part::Project => "projectId",
         Part::Key => "keyId",
+        Part::Session => "clientSessionId",
         Part::Environment => "environment",
         Part::Gallery => "gallery",
         Part::Scopes => "scopes",
@@ -93,7 +98,7 @@ pub(crate) mod tests {
         assert_eq!(admission.principal.gallery, "prj_bbbbbbbbbbbbbbbbbbbbbb");
         assert!(admission.principal.scopes.permits(&Scope::parse("demo:write").unwrap()));
         assert!(!admission.principal.scopes.permits(&Scope::parse("billing:read").unwrap()));
-        assert_eq!(admission.charge.as_str(), "chg_dddddddddddddddddddddd");
+        assert_eq!(admission.charge.unwrap().as_str(), "chg_dddddddddddddddddddddd");
         assert_eq!(admission.reserved, MicroUsd::new(100_000).ok());
         assert_eq!(admission.request_id, "req-1");
     }
@@ -102,6 +107,15 @@ pub(crate) mod tests {
     fn a_person_has_no_key_and_a_fixed_price_reserves_nothing() {
         assert_eq!(with("keyId", "").unwrap().principal.key, None);
         assert_eq!(with("settle", "").unwrap().reserved, None);
+    }
+
+    #[test]
+    fn a_signed_url_makes_no_charge() {
+        let text = |name| match name {
+            "chargeId" | "settle" | "reservedUsd" => "",
+            _ => ADMITTED.iter().find(|(own, _)| *own == name).map_or("", |(_, text)| text),
+        };
+        assert_eq!(Admission::read(text, "").unwrap().charge, None);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use http::{HeaderMap, HeaderName};
 
 /// Every member: the header in which a gateway hands it to the backend, and its name in the authorizer's context.
-pub const MEMBERS: [(&str, &str); 22] = [
+pub const MEMBERS: [(&str, &str); 25] = [
     ("x-faregate-status", "status"),
     ("x-faregate-code", "code"),
     ("x-faregate-problem", "problem"),
@@ -11,9 +11,12 @@ pub const MEMBERS: [(&str, &str); 22] = [
     ("x-faregate-header-names", "headerNames"),
     ("x-faregate-retry-after", "retryAfter"),
     ("x-faregate-challenge", "challenge"),
+    ("x-faregate-allow-origin", "allowOrigin"),
+    ("x-faregate-vary", "vary"),
     ("x-faregate-account-id", "accountId"),
     ("x-faregate-project-id", "projectId"),
     ("x-faregate-key-id", "keyId"),
+    ("x-faregate-client-session-id", "clientSessionId"),
     ("x-faregate-environment", "environment"),
     ("x-faregate-gallery", "gallery"),
     ("x-faregate-scopes", "scopes"),

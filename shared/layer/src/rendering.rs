@@ -1,12 +1,15 @@
 //! How a decision becomes HTTP: the answer to a refused request, the rate-limit headers of an admitted one.
 
 use faregate_domain::{
-    header::{LIMIT_HEADERS, PROBLEM_CACHING, PROBLEM_TYPE, REFUSAL_HEADERS},
+    header::{LIMIT_HEADERS, PROBLEM_CACHING, PROBLEM_TYPE, REFUSAL_HEADERS, exposed_headers},
     policy::dialect::HeaderNames,
 };
 use http::{
     HeaderMap, HeaderName, HeaderValue, Response, StatusCode,
-    header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER},
+    header::{
+        ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, CACHE_CONTROL,
+        CONTENT_TYPE, RETRY_AFTER, VARY,
+    },
 };
 use serde_json::{Map, Value, json};
 
@@ -50,9 +53,15 @@ pub fn refusal<'m>(status: StatusCode, text: impl Fn(&'static str) -> &'m str) -
     answer
 }
 
-/// Adds the rate-limit headers of a decision, in place of the backend's own, and tells a caller whose key ends soon.
+/// Adds the rate-limit headers of a decision, in place of the backend's own, tells a caller whose key ends soon, and says to
+/// a browser which page may read the answer.
 pub fn add_limits<'m>(headers: &mut HeaderMap, text: impl Fn(&'static str) -> &'m str) {
     insert(headers, &text, &LIMIT_HEADERS);
+    let vary = text("vary");
+    // A policy that says nothing of browsers leaves them to the backend.
+    if !vary.is_empty() {
+        allow_origin(headers, text("allowOrigin"), vary, text("headerNames"));
+    }
 }
 
 /// 503 `gate_unavailable`: there is no decision to act on.
@@ -92,6 +101,25 @@ fn problem(status: StatusCode, content_type: HeaderValue, body: String) -> Respo
     answer.headers_mut().insert(CONTENT_TYPE, content_type);
     answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static(PROBLEM_CACHING));
     answer
+}
+
+/// What the backend says to browsers itself gives way: it may allow an origin that is on no list.
+fn allow_origin(headers: &mut HeaderMap, allowed: &str, vary: &str, names: &str) {
+    for name in [ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_ALLOW_CREDENTIALS] {
+        headers.remove(name);
+    }
+    let mut set = |name: HeaderName, text: &str| match HeaderValue::from_str(text) {
+        Ok(value) if !value.is_empty() => drop(headers.insert(name, value)),
+        Ok(_) => {}
+        Err(_) => tracing::error!(%name, "a member of the gate's decision is no header value"),
+    };
+    set(ACCESS_CONTROL_ALLOW_ORIGIN, allowed);
+    set(ACCESS_CONTROL_EXPOSE_HEADERS, &exposed_headers(&HeaderNames::parse(names).unwrap_or_default()));
+    let varied = headers.get_all(VARY).iter().filter_map(|value| value.to_str().ok());
+    let is_varied = varied.flat_map(|line| line.split(',')).any(|word| word.trim().eq_ignore_ascii_case(vary));
+    if let (false, Ok(value)) = (is_varied, HeaderValue::from_str(vary)) {
+        headers.append(VARY, value);
+    }
 }
 
 fn insert<'m>(
@@ -218,6 +246,37 @@ mod tests {
         assert!(headers.is_empty());
         add_limits(&mut headers, lookup(&[("keyExpiresIn", "86400")]));
         assert_eq!(headers["x-key-expires-in"], "86400");
+    }
+
+    #[test]
+    fn the_gate_says_which_page_may_read_an_answer_and_the_backend_does_not() {
+        let from_backend = || {
+            let mut headers = HeaderMap::new();
+            for (name, value) in [
+                ("access-control-allow-origin", "https://evil.com"),
+                ("access-control-allow-credentials", "true"),
+                ("vary", "Accept-Encoding"),
+            ] {
+                headers.append(name, HeaderValue::from_static(value));
+            }
+            headers
+        };
+        let mut headers = from_backend();
+        add_limits(&mut headers, lookup(&LIMITED));
+        assert_eq!(headers["access-control-allow-origin"], "https://evil.com", "nobody said anything of browsers");
+        for (allowed, wanted) in [("https://a.com", Some("https://a.com")), ("", None), ("*", Some("*"))] {
+            let mut headers = from_backend();
+            let members = [("vary", "Origin"), ("allowOrigin", allowed)];
+            for _ in 0..2 {
+                add_limits(&mut headers, lookup(&[&LIMITED[..], &members].concat()));
+            }
+            let said: Vec<_> = headers.get_all("access-control-allow-origin").iter().collect();
+            assert_eq!(said, wanted.into_iter().collect::<Vec<_>>());
+            assert!(!headers.contains_key("access-control-allow-credentials"));
+            let vary: Vec<_> = headers.get_all("vary").iter().collect();
+            assert_eq!(vary, ["Accept-Encoding", "Origin"]);
+            assert!(headers["access-control-expose-headers"].to_str().unwrap().contains("retry-after"));
+        }
     }
 
     #[test]

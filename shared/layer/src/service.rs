@@ -69,13 +69,13 @@ impl FaregateLayer {
     }
 
     fn lease(&self, admission: &Admission) -> Option<Lease> {
-        let reserved = admission.reserved?;
+        let (reserved, charge) = (admission.reserved?, admission.charge.clone()?);
         let (settler, is_awaited) = match &self.settling {
             Settling::Awaited(settler) => (settler, true),
             Settling::InBackground(settler) => (settler, self.source.freezes()),
             Settling::LeftToBackend => return None,
         };
-        Some(Lease::new(settler.clone(), admission.charge.clone(), reserved, is_awaited))
+        Some(Lease::new(settler.clone(), charge, reserved, is_awaited))
     }
 }
 
@@ -123,6 +123,7 @@ where
                 if source.shows_credential() {
                     credential::remove(request.headers_mut());
                 }
+                credential::remove_from_uri(request.uri_mut());
                 let lease = self.layer.lease(&admission);
                 request.extensions_mut().insert(admission);
                 Box::pin(answer(self.inner.clone(), request, members, lease, self.layer.reads_cost_header))

@@ -27,7 +27,7 @@ mod sums;
 pub use aside::SetAside;
 pub use browse::{RowFilter, RowPage, RowPosition, RowQuery, RowSource};
 pub use charge::Awaited;
-pub use event::{Event, KnownCallers};
+pub use event::{Event, KnownCallers, parse_event};
 pub use image::{Item, is_cell, parse_change};
 pub use movement::Movement;
 pub use period::{Booked, Booking, PeriodNumbers};

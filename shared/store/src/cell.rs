@@ -11,6 +11,8 @@
 //! pw p<k> pv          the project's window, its tokens, version of the project that gal and pw come from    y<d> z<m>         spent in the day, in the month
 //! q n lr              slots: lane → seq, requests, row of the last request
 //! sn sr               settlements, the last one, see `SettledCharge`
+//! c u ls              of client sessions: session → end and what it has run up, call → session, call and session of the last
+//!                     request that was made under one; see `tabs`
 //! ```
 
 use std::collections::{BTreeMap, HashMap};
@@ -34,6 +36,7 @@ use crate::{StoreError, client::Item};
 
 pub(crate) mod counters;
 pub(crate) mod secrets;
+pub(crate) mod tabs;
 
 /// The sort key of every cell.
 pub(crate) const CELL: &str = "cell";
@@ -63,6 +66,7 @@ pub(crate) fn cell_item(id: &CellId, cell: &Cell) -> Item {
     for (name, value) in limit_attributes(&cell.limits) {
         item.insert(name.to_owned(), number(value));
     }
+    item.extend(tabs::attributes(&cell.tabs));
     match &cell.proof {
         StoredProof::Key(secrets) => {
             item.extend(secrets::attributes(secrets).into_iter().map(|(name, value)| (name.to_owned(), value)));
@@ -154,6 +158,7 @@ pub(crate) fn parse_cell(item: &Item) -> Result<Cell, StoreError> {
             budget: read.budget()?,
         },
         leases,
+        tabs: tabs::parse(item)?,
         project_window: read.project_window()?,
         counters: counters::parse(item)?,
     })
@@ -207,13 +212,13 @@ impl<'i> Reader<'i> {
         secrets::parse(self.item).map(StoredProof::Key)
     }
 
-    fn grants(&self) -> Result<GrantSet, StoreError> {
+    pub(crate) fn grants(&self) -> Result<GrantSet, StoreError> {
         let texts = self.strings("sc")?.ok_or_else(|| malformed("sc"))?;
         let grants = texts.iter().map(|text| Grant::parse(text)).collect::<Result<Vec<_>, _>>();
         grants.and_then(GrantSet::new).map_err(|_| malformed("sc"))
     }
 
-    fn allowlist(&self) -> Result<Option<Allowlist>, StoreError> {
+    pub(crate) fn allowlist(&self) -> Result<Option<Allowlist>, StoreError> {
         let texts = self.strings("al")?.unwrap_or_default();
         let entries = texts.iter().map(|text| AllowlistEntry::parse(text)).collect::<Result<Vec<_>, _>>();
         entries.and_then(Allowlist::new).map_err(|_| malformed("al"))

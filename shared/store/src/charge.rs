@@ -8,6 +8,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use faregate_domain::{
     books::SettledCharge,
     charge::ChargeId,
+    client_session::CallTab,
     lease::Lease,
     money::MicroUsd,
     settlement::{ErrorCode, Outcome as End, Settlement},
@@ -17,7 +18,7 @@ use faregate_domain::{
 use crate::{
     Outcome, Store, StoreError,
     admit::book,
-    cell::{CELL, parse_number},
+    cell::{CELL, parse_number, tabs},
     client::{Item, Written},
     expression::{Builder, Write},
 };
@@ -29,6 +30,17 @@ pub enum LeasePlace {
     Held,
     /// Among those whose time is over: charged as reserved.
     Lapsed,
+}
+
+/// What a call has reserved.
+#[derive(Clone, Copy, Debug)]
+pub struct Reservation<'r> {
+    /// The amount, and until when.
+    pub lease: &'r Lease,
+    /// Where that is kept.
+    pub place: LeasePlace,
+    /// On which client session's tab it stands.
+    pub tab: Option<&'r CallTab>,
 }
 
 impl Store {
@@ -56,20 +68,19 @@ impl Store {
         self.find(&charge.to_string(), SETTLEMENT).await?.map(|item| parse_settlement(&item)).transpose()
     }
 
-    /// Ends a lease as it was settled: what it reserved and the call did not cost goes back to the cell. Refused where
-    /// the lease is not in that place any more.
+    /// Ends a lease as it was settled: what it reserved and the call did not cost goes back to the cell, and comes off the
+    /// session's tab that the call is on. Refused where the lease is not in that place any more, or the tab not open any more.
     ///
     /// # Errors
     /// [`StoreError`] when DynamoDB gave no answer; a lease is ended once, however often that is sent.
     pub async fn end_lease(
         &self,
         charge: &ChargeId,
-        lease: &Lease,
-        place: LeasePlace,
+        reserved: &Reservation<'_>,
         settlement: &Settlement,
         now: Timestamp,
     ) -> Result<Outcome, StoreError> {
-        self.send(&ending(charge, lease, place, settlement, now)).await
+        self.send(&ending(charge, reserved, settlement, now)).await
     }
 }
 
@@ -90,7 +101,8 @@ fn recording(charge: &ChargeId, settlement: &Settlement, now: Timestamp) -> Writ
     builder.build(charge.to_string(), SETTLEMENT)
 }
 
-fn ending(charge: &ChargeId, lease: &Lease, place: LeasePlace, settlement: &Settlement, now: Timestamp) -> Write {
+fn ending(charge: &ChargeId, reserved: &Reservation<'_>, settlement: &Settlement, now: Timestamp) -> Write {
+    let Reservation { lease, place, tab } = *reserved;
     let map = match place {
         LeasePlace::Held => "l",
         LeasePlace::Lapsed => "x",
@@ -105,6 +117,9 @@ fn ending(charge: &ChargeId, lease: &Lease, place: LeasePlace, settlement: &Sett
     if refund > MicroUsd::ZERO {
         builder.number(":refund", refund.micro_usd());
         builder.set("bal = bal + :refund");
+    }
+    if let Some(tab) = tab {
+        tabs::settle(&mut builder, tab, refund);
     }
     // A lapsed lease was charged when it lapsed.
     let booked = match place {

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! pk acc_<id>   sk key_<id>   nm name · px prefix shown · prj project · env environment · at created (epoch ms) · by creator
+//!                             xp end (epoch s): a copy of the cell's, for those who tell of it
 //! pk acc_<id>   sk account    ks ids of the keys that are not revoked
 //! pk key_<id>   sk cell       status, scopes, limits, money: the truth
 //! ```
@@ -20,6 +21,7 @@ use crate::{
     batch::Order,
     cell::{CELL, cell_item, parse_cell, parse_number, secrets::is_current},
     client::Item,
+    hooks::SealedSecret,
     idempotency::Record,
     project::follow::{version_attribute, version_check},
     transaction::Transacted,
@@ -31,6 +33,7 @@ mod rotate;
 
 pub(crate) use amend::change_limits;
 pub use amend::{BudgetChange, KeyAmendment, LimitsChange};
+pub use revoke::parse_ended_key;
 pub use rotate::{KeyRotation, RotationOutcome};
 
 /// What people know a key by; nothing here decides anything.
@@ -65,6 +68,8 @@ pub struct NewKey<'k> {
     pub settings_version: u64,
     /// The most keys that the account may have.
     pub max_keys: u32,
+    /// What deliveries to its endpoints are signed under.
+    pub secret: &'k SealedSecret,
     /// The record of the request that makes it, which must not exist at `now`.
     pub record: Option<&'k Record>,
     /// The instant of the request.
@@ -91,7 +96,9 @@ impl Store {
     /// # Errors
     /// [`StoreError`] when DynamoDB gave no answer; the same insertion may be sent again, and is applied at most once.
     pub async fn insert_key(&self, new: &NewKey<'_>) -> Result<KeyInsertion, StoreError> {
-        let description = Put::builder().set_item(Some(description_item(new.description)));
+        let mut description = description_item(new.description);
+        description.extend(new.cell.expires_at.map(end_attribute));
+        let description = Put::builder().set_item(Some(description));
         let mut cell = cell_item(&CellId::Key(new.description.id.clone()), new.cell);
         cell.extend(version_attribute(new.settings_version));
         let mut items = vec![
@@ -99,6 +106,7 @@ impl Store {
             self.take_place(new)?,
             self.put_new(description)?,
             self.part(&version_check(&new.description.project, new.settings_version))?,
+            self.put_first_secret(new.secret)?,
         ];
         if let Some(record) = new.record {
             items.push(self.put_record(record, new.now)?);
@@ -111,7 +119,7 @@ impl Store {
         if refused.item(0).is_some_and(|item| is_same_key(item, new.cell)) {
             return Ok(KeyInsertion::Inserted);
         }
-        match (refused.is_refused(4), refused.is_refused(1), refused.item(1)) {
+        match (refused.is_refused(5), refused.is_refused(1), refused.item(1)) {
             (true, _, _) => Ok(KeyInsertion::Recorded),
             (false, true, Some(_)) => Ok(KeyInsertion::Full),
             (false, true, None) => Err(StoreError::malformed("account", "pk")),
@@ -186,6 +194,22 @@ fn description_item(key: &KeyDescription) -> Item {
         ("at".to_owned(), AttributeValue::N(key.created_at.epoch_ms().to_string())),
         ("by".to_owned(), string(&key.creator.partition())),
     ])
+}
+
+fn end_attribute(end: Timestamp) -> (String, AttributeValue) {
+    ("xp".to_owned(), AttributeValue::N(end.epoch_s().to_string()))
+}
+
+/// Reads a description as the table's stream shows it, and when its key ends.
+///
+/// # Errors
+/// [`StoreError::Malformed`] names what cannot be read.
+pub fn parse_new_key(item: &Item) -> Result<(KeyDescription, Option<Timestamp>), StoreError> {
+    let malformed = |name: &str| StoreError::malformed("key", name);
+    let account = item.get("pk").and_then(|value| value.as_s().ok()).and_then(|id| AccountId::parse(id).ok());
+    let description = parse_description(&account.ok_or_else(|| malformed("pk"))?, item)?;
+    let end = |value| parse_number(value).map(Timestamp::from_epoch_s).ok_or_else(|| malformed("xp"));
+    Ok((description, item.get("xp").map(end).transpose()?))
 }
 
 fn parse_description(account: &AccountId, item: &Item) -> Result<KeyDescription, StoreError> {

@@ -272,7 +272,11 @@ fn reference_item(deposit: &Deposit<'_>) -> Item {
     ])
 }
 
-fn parse_entry(item: &Item) -> Result<Entry, StoreError> {
+/// Reads an entry's item.
+///
+/// # Errors
+/// [`StoreError::Malformed`] names what cannot be read.
+pub fn parse_entry(item: &Item) -> Result<Entry, StoreError> {
     let malformed = |name: &str| StoreError::malformed("entry", name);
     let find = |name: &str| item.get(name).and_then(|value| value.as_s().ok()).map(String::as_str);
     let project = |suffix| ProjectId::from_suffix(suffix).map_err(|_| malformed("prj"));

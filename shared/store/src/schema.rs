@@ -66,5 +66,5 @@ impl Store {
     }
 }
 
-/// The index of the books' rows by account and time; nothing else has its attributes.
+/// The index of the books' rows by account and time, and of what webhooks find by its time; nothing else has its attributes.
 pub(crate) const REQUESTS_INDEX: &str = "requests";

@@ -122,7 +122,9 @@ const PAUSE: Duration = Duration::from_millis(15);
 #[cfg(test)]
 mod tests {
     use aws_sdk_dynamodb::types::AttributeValue;
-    use faregate_domain::{cell::CellId, charge::ChargeNonce, lease::Lease, money::MicroUsd, time::Timestamp};
+    use faregate_domain::{
+        cell::CellId, charge::ChargeNonce, client_session::Tabs, lease::Lease, money::MicroUsd, time::Timestamp,
+    };
 
     use super::*;
     use crate::account::tests::table_with_account;
@@ -133,13 +135,13 @@ mod tests {
         let cell = CellId::Session(account.id);
         let lease = Lease { amount: MicroUsd::new(1).unwrap(), end: Timestamp::from_epoch_s(1) };
         let leases = [(ChargeNonce::parse(&"1".repeat(22)).unwrap(), lease)];
-        assert!(!store.retire_leases(&cell, &leases).await.unwrap());
+        assert!(!store.retire_leases(&cell, &leases, &Tabs::default()).await.unwrap());
         let moved = store.client().update_item().table_name(store.table());
         let moved = moved.key("pk", AttributeValue::S(cell.partition())).key("sk", AttributeValue::S("cell".into()));
         let moved =
             moved.update_expression("SET v = :v").expression_attribute_values(":v", AttributeValue::N("3".into()));
         moved.send().await.unwrap();
-        let error = store.retire_leases(&cell, &leases).await.unwrap_err();
+        let error = store.retire_leases(&cell, &leases, &Tabs::default()).await.unwrap_err();
         assert!(matches!(error, StoreError::Malformed { item: "cell", .. }), "{error}");
     }
 }

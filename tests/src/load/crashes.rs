@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use faregate::{Feed, FeedParts, Ledger, Stream};
+use faregate::{Feed, FeedParts, Ledger, Stream, is_for_the_ledger};
 use faregate_edge::{config::Config, now::Clock};
 use faregate_gate::Services;
 use faregate_ledger::App;
@@ -114,8 +114,9 @@ impl Lives {
         let store = Services::table_at(&self.link.url(), &self.config.table);
         let feed = Feed::start(FeedParts {
             ledger: ledger_over(store.clone(), &self.config),
+            is_wanted: is_for_the_ledger,
             clock: Clock::system(),
-            store,
+            store: Some(store),
             stream: self.stream.restarted(place),
             mark: Some(self.mark.clone()),
             batch: BATCHES[fastrand::usize(..BATCHES.len())],

@@ -40,6 +40,7 @@ enum Room {
     Gate,
     Client,
     Layer,
+    Outbound,
     Function,
     Roof,
 }
@@ -49,10 +50,10 @@ impl Room {
         let shared = |names: &[&str]| name.strip_prefix("faregate-").is_some_and(|name| names.contains(&name));
         match self {
             Self::Domain => false,
-            Self::Store | Self::Edge | Self::Client => shared(&["domain"]),
+            Self::Store | Self::Edge | Self::Client | Self::Outbound => shared(&["domain"]),
             Self::Layer => shared(&["domain", "client"]),
             Self::Gate => shared(&["domain", "store", "edge"]),
-            Self::Function => shared(&["domain", "store", "edge", "gate"]),
+            Self::Function => shared(&["domain", "store", "edge", "gate", "outbound"]),
             Self::Roof => name != "faregate-tests",
         }
     }
@@ -66,6 +67,7 @@ fn room_of(path: &str) -> Option<Room> {
         "shared/gate" => Some(Room::Gate),
         "shared/client" => Some(Room::Client),
         "shared/layer" => Some(Room::Layer),
+        "shared/outbound" => Some(Room::Outbound),
         "infra/local" | "tests" => Some(Room::Roof),
         folder => folder.strip_prefix("functions/").map(|_| Room::Function),
     }

@@ -85,6 +85,17 @@ fn every_problem_code_has_its_page_and_every_page_its_code() {
 }
 
 #[test]
+fn every_problem_page_is_whole() {
+    let tree = tree();
+    let page = |code: String| {
+        let path = format!("docs/problems/{code}.md");
+        let found = tree.documents().find(|file| file.path == path).map(|file| file.text.clone()).unwrap_or_default();
+        problems::incomplete(&code, &found)
+    };
+    assert_clean(tree.problem_pages().flat_map(page));
+}
+
+#[test]
 fn decisions_are_short() {
     assert_clean(tree().decisions().filter_map(|file| documents::too_long_a_decision(&file.path, &file.text)));
 }

@@ -2,6 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use faregate_edge::problem::title_of;
+use serde_json::Value;
+
 /// The problem codes that a source file answers with; what its tests make up is not counted.
 pub(crate) fn codes(path: &str, text: &str) -> BTreeSet<String> {
     let is_test = path.starts_with("tests/") || path.starts_with("fuzz/") || path.ends_with("/tests.rs");
@@ -29,6 +32,36 @@ pub(crate) fn unmatched(codes: &BTreeSet<String>, pages: &BTreeSet<String>) -> V
     homeless.chain(unused).collect()
 }
 
+/// What the page about a code lacks: its status, the reason, what to do, and an example of the very answer.
+pub(crate) fn incomplete(code: &str, page: &str) -> Vec<String> {
+    let part = |heading: &str| {
+        let (_, rest) = page.split_once(&format!("\n## {heading}\n"))?;
+        Some(rest.split("\n## ").next().unwrap_or_default().trim()).filter(|text| !text.is_empty())
+    };
+    let status = page.strip_prefix(&format!("# `{code}`\n\n**Status ")).and_then(|rest| rest.get(..3));
+    let cause = page.split("\n## ").next().and_then(|head| head.split_once(".**")).map(|(_, cause)| cause.trim());
+    let example = part("Example").unwrap_or_default();
+    let body = example.split_once("\n\n{").and_then(|(_, body)| body.rsplit_once('}'));
+    let body =
+        body.and_then(|(body, _)| serde_json::from_str::<Value>(&format!("{{{body}}}")).ok()).unwrap_or_default();
+    let text = |member: &str| body[member].as_str().unwrap_or_default();
+    let said = status.and_then(|status| status.parse::<u16>().ok());
+    [
+        (said.is_none(), "begins with its code and **Status NNN.**"),
+        (cause.is_none_or(str::is_empty), "says why"),
+        (part("What to do").is_none(), "says what to do"),
+        (!example.contains(&format!("\nHTTP/1.1 {} ", status.unwrap_or("?"))), "has an example with that status"),
+        (text("type") != format!("/problems/{code}") || text("code") != code, "has an example of that type and code"),
+        (text("title") != title_of(code), "has the code's title in its example"),
+        (body["status"].as_u64() != said.map(u64::from), "has that status in the example's body"),
+        (text("detail").is_empty() || text("request_id").is_empty(), "has a detail and a request's id in its example"),
+    ]
+    .into_iter()
+    .filter(|(is_lacking, _)| *is_lacking)
+    .map(|(_, rule)| format!("docs/problems/{code}.md: a page {rule}"))
+    .collect()
+}
+
 /// The body of a type's `code` method, where it has one.
 fn table(text: &str) -> &str {
     let body = text.split_once("fn code(&self)").map_or("", |(_, body)| body);
@@ -46,6 +79,28 @@ fn literal(text: &str) -> Option<&str> {
 
 fn is_code(word: &str) -> bool {
     word.len() > 3 && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+}
+
+#[test]
+fn what_a_page_lacks_is_named() {
+    let page = "# `not_found`\n\n**Status 404.** It is not there.\n\n## What to do\n\nLook elsewhere.\n\n## Example\n\n```http\n\
+                HTTP/1.1 404 Not Found\ncontent-type: application/problem+json\n\n{\n  \"type\": \"/problems/not_found\",\n  \
+                \"title\": \"Not found\",\n  \"status\": 404,\n  \"detail\": \"x\",\n  \"code\": \"not_found\",\n  \"request_id\": \"r\"\n}\n```\n";
+    assert_eq!(incomplete("not_found", page), Vec::<String>::new());
+    for (from, to, count) in [
+        ("# `not_found`", "# Not found", 3),
+        ("It is not there.", "", 1),
+        ("Look elsewhere.", "", 1),
+        ("HTTP/1.1 404", "HTTP/1.1 400", 1),
+        ("/problems/not_found", "/problems/found", 1),
+        ("\"Not found\"", "\"Lost\"", 1),
+        ("\"status\": 404", "\"status\": 400", 1),
+        ("\"detail\": \"x\"", "\"detail\": \"\"", 1),
+        ("## Example", "## Other", 5),
+    ] {
+        let told = incomplete("not_found", &page.replacen(from, to, 1));
+        assert_eq!(told.len(), count, "{to}: {told:?}");
+    }
 }
 
 #[test]

@@ -7,8 +7,11 @@ use std::{
 };
 
 use faregate::{Options, Running, Wallet, start_at};
-use faregate_domain::time::Timestamp;
-use faregate_edge::now::Clock;
+use faregate_domain::{
+    secret::{MacSecret, Versions},
+    time::Timestamp,
+};
+use faregate_edge::{client_token::ClientToken, now::Clock};
 use faregate_tests::{Answer, send_over_http};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -168,9 +171,16 @@ pub(crate) fn wallet(name: &str) -> Arc<Wallet> {
 fn data_folder() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let secret = |digit: &str| json!({"current": digit.repeat(64), "previous": null});
-    let secrets = json!({"pepper": secret("a"), "tag": secret("b"), "signing": secret("c"), "seal": secret("d")});
+    let secrets = json!({"pepper": secret("a"), "tag": secret("b"), "signing": secret("c"), "seal": secret("d"), "link": secret("e")});
     std::fs::write(PathBuf::from(folder.path()).join("secrets.json"), secrets.to_string()).unwrap();
     folder
+}
+
+/// A client session's token as it would have been made at another address: it is good at its own alone.
+pub(crate) fn readdressed(token: &str, from: &str, to: &str, now: Timestamp) -> String {
+    let link = Versions { current: MacSecret::new(vec![0xee; 32]).unwrap(), previous: None };
+    let pass = ClientToken::verify(token, &link, from, now).unwrap();
+    ClientToken::sign(&pass, &link.current, to).unwrap().expose().to_owned()
 }
 
 fn free_address() -> String {

@@ -79,6 +79,19 @@ const BILLING: &[&str] = &[
 const SETTLED: &[&str] =
     &["/code", "/data/charge_id", "/data/outcome", "/data/actual_usd", "/data/reserved_usd", "/data/refunded_usd"];
 
+const VISIT: &[&str] = &[
+    "/code",
+    "/data/id",
+    "/data/status",
+    "/data/client_reference_id",
+    "/data/metadata",
+    "/data/scopes",
+    "/data/allowlist",
+    "/data/max_cost_usd",
+    "/data/expires_at",
+    "/data/spent_usd",
+];
+
 /// The account's session is signed in anew before these.
 pub(crate) const QUESTIONS: &[Question] = &[
     // Admitted and refused, by what stands in the cell.
@@ -102,6 +115,9 @@ pub(crate) const QUESTIONS: &[Question] = &[
     call("poor_first", "POST /demo/paid"),
     call("poor_other", "POST /demo/paid"),
     call("owner", "GET /demo/free"),
+    call("visit", "POST /demo/metered"),
+    call("visit", "GET /demo/free"),
+    call("left", "GET /demo/free"),
     // What its owner is told.
     told("owner", "GET /v1/me", &["/data/account_id", "/data/address", "/data/plan", "/data/default_project_id"]),
     told("owner", "GET /v1/api-keys", &["/data/0/id", "/data/1/id", "/data/2/name", "/data/3/name", "/data/9/status"]),
@@ -112,9 +128,17 @@ pub(crate) const QUESTIONS: &[Question] = &[
     told("owner", "GET /v1/api-keys/{rotated_id}", KEY),
     told("owner", "GET /v1/api-keys/{rotating_id}", KEY),
     told("owner", "GET /v1/api-keys/{lapsed_id}", KEY),
+    told(
+        "owner",
+        "GET /v1/webhooks/{hook_id}",
+        &["/data/url", "/data/events", "/data/description", "/data/disabled_reason"],
+    ),
     told("owner", "GET /v1/projects", &["/data/0/name", "/data/1/name", "/data/2/name", "/data/3/name"]),
     told("owner", "GET /v1/projects/{second_id}", PROJECT),
     told("owner", "GET /v1/projects/{poor_id}", PROJECT),
+    told("backend", "GET /v1/client-sessions/{visit_id}", VISIT),
+    told("backend", "GET /v1/client-sessions/{left_id}", VISIT),
+    told("backend", "GET /v1/client-sessions", &["/data/0/id", "/data/1/id", "/data/2/id"]),
     told("owner", "GET /v1/billing", BILLING),
     told("owner", "GET /v1/billing/entries", &["/data/0", "/data/1", "/data/2", "/data/3", "/data/4"]),
     // Once for ever.
@@ -139,6 +163,19 @@ pub(crate) const QUESTIONS: &[Question] = &[
         r#"{"outcome":"succeeded","actual_usd":0.03}"#,
         SETTLED,
     ),
+    sent(
+        "service",
+        "POST /v1/charges/{retired_visit_charge}/settle",
+        r#"{"outcome":"succeeded","actual_usd":0.03}"#,
+        SETTLED,
+    ),
+    sent("service", "POST /v1/charges/{visit_charge}/settle", r#"{"outcome":"succeeded","actual_usd":0.01}"#, SETTLED),
+    question(
+        ask("-", "POST /v1/client-sessions/redeem", r#"{"client_secret":"{new_secret}"}"#)
+            .with("origin: https://app.example.com"),
+        &["/data/client_session_id", "/data/expires_at"],
+    ),
+    sent("-", "POST /v1/client-sessions/redeem", r#"{"client_secret":"{new_secret}"}"#, &["/code"]),
     call("leased", "POST /demo/metered"),
     sent(
         "operator",
@@ -203,6 +240,8 @@ pub(crate) const QUESTIONS: &[Question] = &[
         r#"{"amount_usd":-0.25}"#,
         &["/code", "/data/budget_usd"],
     ),
+    sent("backend", "DELETE /v1/client-sessions/{visit_id}", "", &["/code"]),
+    call("visit", "GET /demo/free"),
     sent("owner", "DELETE /v1/api-keys/{rotated_id}", "", &["/code"]),
     call("rotated", "GET /demo/free"),
     call("rotated_old", "GET /demo/free"),

@@ -86,6 +86,7 @@ async fn begin_passage(asker: &mut Asker<'_>) {
         chain_id: 1,
         secrets: SecretsLocation::File("none".into()),
         policy: faregate_edge::config::policy(None, None).unwrap(),
+        reach: faregate_domain::outbound::Reach::Public,
     };
     let store = Services::connect_local(config, asker.door.table_url(), Clock::standing_at(asker.door.now())).store;
     let now = asker.door.now();
@@ -109,6 +110,10 @@ const fn plainly(who: &'static str, what: &'static str, body: &'static str) -> S
     Step::Ask(ask(who, what, body), &[])
 }
 
+const fn visit(body: &'static str, kept: &'static [(&'static str, &'static str)]) -> Step {
+    Step::Ask(ask("backend", "POST /v1/client-sessions", body), kept)
+}
+
 const STORY: &[Step] = &[
     // What takes a quarter of an hour comes first: leases that nobody settles.
     Step::SignIn("owner"),
@@ -118,10 +123,25 @@ const STORY: &[Step] = &[
     Step::Repeat(8, ask("lapsed", "POST /demo/metered", "{}")),
     make(r#"{"name":"late"}"#, &[("late", "/data/key")]),
     Step::Ask(ask("late", "POST /demo/metered", "{}"), &[("lapsed_charge", "/data/context/chargeId")]),
+    make(
+        r#"{"name":"backend","scopes":["demo:*","sessions:write"]}"#,
+        &[("backend", "/data/key"), ("backend_id", "/data/id")],
+    ),
+    visit(
+        r#"{"client_reference_id":"user-1","metadata":{"cart":"7"},"scopes":["demo:write"],"ttl_seconds":86400,"max_cost_usd":1}"#,
+        &[("visit_id", "/data/session/id"), ("visit_secret", "/data/client_secret/secret")],
+    ),
+    Step::Ask(
+        ask("-", "POST /v1/client-sessions/redeem", r#"{"client_secret":"{visit_secret}"}"#),
+        &[("visit", "/data/access_token")],
+    ),
+    Step::Ask(ask("visit", "POST /demo/metered", "{}"), &[("retired_visit_charge", "/data/context/chargeId")]),
+    Step::Repeat(8, ask("visit", "POST /demo/metered", "{}")),
     Step::Wait(900),
     Step::SignIn("operator"),
     Step::SignIn("owner"),
     Step::Repeat(2, ask("lapsed", "GET /demo/free", "")),
+    Step::Repeat(2, ask("backend", "GET /demo/free", "")),
     plainly("late", "GET /demo/free", ""),
     // Sessions: one that was ended, one that is used, and a nonce for another.
     Step::SignIn("owner"),
@@ -140,6 +160,16 @@ const STORY: &[Step] = &[
     // Keys in every state.
     make(r#"{"name":"plain"}"#, &[("plain", "/data/key"), ("plain_id", "/data/id")]),
     Step::Repeat(3, ask("plain", "GET /demo/free", "")),
+    // It wants what does not happen here, so nothing goes anywhere.
+    Step::Ask(
+        ask(
+            "owner",
+            "POST /v1/webhooks",
+            r#"{"url":"https://hooks.invalid/","key_id":"{plain_id}","events":["client_session.redeemed"],"description":"a hook"}"#,
+        ),
+        &[("hook_id", "/data/id")],
+    ),
+    Step::Ask(ask("owner", "PATCH /v1/webhooks/{hook_id}", r#"{"enabled":false}"#), &[]),
     Step::Repeat(2, ask("plain", "POST /demo/paid", "{}")),
     Step::Repeat(7, ask("plain", "GET /demo/limited", "")),
     make(
@@ -173,6 +203,22 @@ const STORY: &[Step] = &[
     Step::Ask(ask("leased", "POST /demo/metered", "{}"), &[("failed_charge", "/data/context/chargeId")]),
     plainly("service", "POST /v1/charges/{failed_charge}/settle", r#"{"outcome":"failed","error_code":"model_error"}"#),
     Step::Ask(ask("leased", "POST /demo/metered", "{}"), &[("held_charge", "/data/context/chargeId")]),
+    // Client sessions: one with a call that is not settled, one that was ended, and one that waits for its visitor.
+    Step::Ask(ask("visit", "POST /demo/metered", "{}"), &[("visit_charge", "/data/context/chargeId")]),
+    visit(
+        r#"{"client_reference_id":"user-2","ttl_seconds":86400}"#,
+        &[("left_id", "/data/session/id"), ("left_secret", "/data/client_secret/secret")],
+    ),
+    Step::Ask(
+        ask("-", "POST /v1/client-sessions/redeem", r#"{"client_secret":"{left_secret}"}"#),
+        &[("left", "/data/access_token")],
+    ),
+    plainly("left", "GET /demo/free", ""),
+    plainly("backend", "DELETE /v1/client-sessions/{left_id}", ""),
+    visit(
+        r#"{"client_reference_id":"user-3","allowlist":["https://app.example.com"],"ttl_seconds":86400}"#,
+        &[("new_id", "/data/session/id"), ("new_secret", "/data/client_secret/secret")],
+    ),
     // Projects: one with a rate that was changed, and one whose keys give money back to each other.
     Step::Ask(
         ask("owner", "POST /v1/projects", r#"{"name":"second","limits":{"per_minute":60}}"#),

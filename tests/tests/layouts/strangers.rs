@@ -157,6 +157,7 @@ fn services(door: &Door, table: &str) -> Services {
         chain_id: 1,
         secrets: SecretsLocation::File("none".into()),
         policy: faregate_edge::config::policy(None, None).unwrap(),
+        reach: faregate_domain::outbound::Reach::Public,
     };
     Services::connect_local(config, door.table_url(), Clock::standing_at(door.now()))
 }

@@ -65,6 +65,33 @@ async fn a_sessions_body_reaches_the_api_behind_the_key_and_the_key_does_not() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_secret_is_for_one_use_comes_within_a_url_and_expires() {
+    let (product, _, sandbox, _) = open().await;
+    let (bearer, page) = (sandbox.bearer(), [("Origin", "https://shop.example")]);
+    let wish = json!({"client_reference_id": "user-123", "metadata": {"order": "7"}, "ttl_seconds": 600});
+    let made = product.send("POST", "/v1/client-sessions", &[("Authorization", &bearer)], &wish).await;
+    assert_eq!(made.status, 201);
+    let secret = made.text("/data/client_secret/secret").to_owned();
+    assert!(secret.starts_with("cs_"));
+    let url = format!("https://verify.facesign.ai/#client_secret={secret}");
+    assert_eq!(made.text("/data/client_secret/url"), url);
+    assert_eq!(made.text("/data/client_secret/expires_at"), made.text("/data/session/expires_at"));
+
+    let secret = json!({"client_secret": secret});
+    let redeemed = product.send("POST", "/v1/client-sessions/redeem", &page, &secret).await;
+    assert_eq!((redeemed.status, redeemed.find_header("access-control-allow-origin")), (200, Some("*")));
+    let again = product.send("POST", "/v1/client-sessions/redeem", &page, &secret).await;
+    assert_eq!(again.verdict(), (401, "invalid_client_secret"));
+    let bearer = format!("Bearer {}", redeemed.text("/data/access_token"));
+    let headers = [("Authorization", bearer.as_str()), page[0]];
+    let answer = product.ask("GET", "/sessions", &headers, "").await;
+    assert_eq!((answer.status, answer.text("/data/context/environment")), (200, "sandbox"));
+    product.wait_s(600);
+    assert_eq!(product.ask("GET", "/sessions", &headers, "").await.status, 401);
+    product.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sandbox_keeps_data_for_seven_days() {
     let product = Product::open("facesign").await;
     let sandbox = product.running.config.policy.find_environment_by_prefix("sk_test_").unwrap();
@@ -120,5 +147,33 @@ async fn what_is_not_limited_is_not_worth_a_retry() {
     let refused = product.ask("GET", "/sessions", &[("Authorization", &sandbox.bearer())], "").await;
     assert_eq!((refused.status, refused.find_header("retry-after")), (401, None));
     assert_ne!(refused.body, Value::Null);
+    product.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn media_links_expire_after_fifteen_minutes_and_a_fresh_one_works() {
+    let (product, session, sandbox, _) = open().await;
+    let (bearer, wanted) = (sandbox.bearer(), json!({"path": "/media/ses_1/portrait.jpg"}));
+    let fresh = async || {
+        let answer = product.send("POST", "/v1/signed-urls", &[("Authorization", &bearer)], &wanted).await;
+        assert_eq!(answer.status, 201, "{}", answer.body);
+        let url = answer.text("/data/url").to_owned();
+        url.strip_prefix(&product.running.url).unwrap().to_owned()
+    };
+    let link = fresh().await;
+    let seen = product.ask("GET", &link, &[], "").await;
+    assert_eq!((seen.status, seen.text("/data/path")), (200, "/media/ses_1/portrait.jpg"), "no key in the browser");
+    assert_eq!(seen.text("/data/context/environment"), "sandbox");
+    assert!(!seen.body.to_string().contains("faregate-signature"), "what signs it is not handed on");
+    let other = link.replace("portrait", "passport");
+    assert_eq!(product.ask("GET", &other, &[], "").await.verdict(), (403, "invalid_signed_url"));
+    product.wait_s(899);
+    assert_eq!(product.ask("GET", &link, &[], "").await.status, 200);
+    product.wait_s(1);
+    assert_eq!(product.ask("GET", &link, &[], "").await.verdict(), (403, "signed_url_expired"));
+    assert_eq!(product.ask("GET", &fresh().await, &[], "").await.status, 200);
+    // Who signed in manages keys; media, as every call, need a key.
+    let refused = product.send("POST", "/v1/signed-urls", &[("Authorization", &session.bearer())], &wanted).await;
+    assert_eq!(refused.status, 401);
     product.stop().await;
 }

@@ -5,15 +5,18 @@ use std::collections::BTreeMap;
 use faregate_tests::Knock;
 
 use crate::{
-    image::CellImage,
+    image::{CellImage, Lease},
     ledger::{Ledger, Violation},
     script::Route,
+    world::{CEILING_MICRO_USD, MAX_SKEW_MS},
 };
 
 /// One request through the gate.
 #[derive(Clone, Debug)]
 pub(crate) struct Call {
     pub(crate) partition: String,
+    /// The client session that it is made under, as the cell calls it.
+    pub(crate) session: Option<String>,
     pub(crate) route: &'static Route,
     /// The moment in which it began.
     pub(crate) began: u64,
@@ -89,6 +92,7 @@ fn is_justified(call: &Call, code: &str, told: u64, ledger: &Ledger) -> bool {
     let is_used_up = |left: Option<i64>| left.is_some_and(|left| left <= 0);
     match code {
         "invalid_api_key" => cells(first).any(|cell| cell.status == "R"),
+        "invalid_token" => cells(first).any(|cell| cell.status == "R") || is_over(call, told, ledger),
         "insufficient_credits" => {
             let is_beyond_budget = |cell: &CellImage| {
                 let room = cell.budget.map_or(i64::MAX, |budget| (budget - cell.granted).max(0));
@@ -96,6 +100,7 @@ fn is_justified(call: &Call, code: &str, told: u64, ledger: &Ledger) -> bool {
             };
             cells(call.began).any(|cell| cell.status == "F")
                 || cells(first).any(is_beyond_budget)
+                || cells(first).any(|cell| tab(call, cell).is_some_and(|tab| tab.amount + cost > CEILING_MICRO_USD))
                 || was_dry(cost, first, told, ledger)
         }
         "rate_limited" => cells(first).any(|cell| {
@@ -119,6 +124,19 @@ fn is_justified(call: &Call, code: &str, told: u64, ledger: &Ledger) -> bool {
         }
         _ => false,
     }
+}
+
+/// The tab of the client session that a call is made under.
+fn tab(call: &Call, cell: &CellImage) -> Option<Lease> {
+    call.session.as_ref().and_then(|session| cell.tabs.get(session)).copied()
+}
+
+/// Whether the client session's time was over on some clock.
+fn is_over(call: &Call, told: u64, ledger: &Ledger) -> bool {
+    let first = ledger.cells[&call.partition].during(0, 0).next();
+    let tab = first.and_then(|(_, cell)| tab(call, cell));
+    let latest_ms = ledger.time_ms(told) + MAX_SKEW_MS;
+    tab.is_some_and(|tab| latest_ms >= u64::try_from(tab.end_s).unwrap() * 1_000)
 }
 
 /// Whether the project's money could have been short: looking at wallet and cells one after the other, somebody found

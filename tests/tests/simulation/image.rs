@@ -18,6 +18,10 @@ pub(crate) struct CellImage {
     pub(crate) held: BTreeMap<String, Lease>,
     /// Leases whose time is over.
     pub(crate) lapsed: BTreeMap<String, Lease>,
+    /// What each client session with a ceiling has run up, and when it ends.
+    pub(crate) tabs: BTreeMap<String, Lease>,
+    /// The client sessions that leases stand on the tabs of.
+    pub(crate) on_tabs: BTreeMap<String, String>,
     pub(crate) limit: i64,
     pub(crate) burst: i64,
     pub(crate) per_day: i64,
@@ -65,6 +69,8 @@ impl CellImage {
             returns: (optional("rs").unwrap_or_default(), optional("ra").unwrap_or_default()),
             held: leases(&item["l"]),
             lapsed: leases(&item["x"]),
+            tabs: item.get("c").map(leases).unwrap_or_default(),
+            on_tabs: item.get("u").map(texts).unwrap_or_default(),
             limit: number(&item["tl"]),
             burst: number(&item["tb"]),
             per_day: number(&item["dl"]),
@@ -186,6 +192,11 @@ fn numbers(map: &Value) -> BTreeMap<String, i64> {
 
 fn leases(map: &Value) -> BTreeMap<String, Lease> {
     map["M"].as_object().unwrap().iter().map(|(name, value)| (name.clone(), lease(value))).collect()
+}
+
+fn texts(map: &Value) -> BTreeMap<String, String> {
+    let text = |value: &Value| value["S"].as_str().unwrap().to_owned();
+    map["M"].as_object().unwrap().iter().map(|(name, value)| (name.clone(), text(value))).collect()
 }
 
 const HIGHEST: [&str; 3] = ["w", "wt", "ws"];

@@ -41,6 +41,8 @@ pub(crate) struct Charge {
     pub(crate) nonce: String,
     pub(crate) cost: i64,
     pub(crate) is_leased: bool,
+    /// The client session that it was made under.
+    pub(crate) session: Option<String>,
     pub(crate) moment: u64,
 }
 
@@ -94,6 +96,11 @@ impl Ledger {
     /// The moment that it is.
     pub(crate) fn moment(&self) -> u64 {
         u64::try_from(self.times_ms.len()).unwrap() - 1
+    }
+
+    /// What the world's clock showed in a moment.
+    pub(crate) fn time_ms(&self, moment: u64) -> u64 {
+        self.times_ms[usize::try_from(moment).unwrap()]
     }
 
     /// The first moment less than so many milliseconds before another.
@@ -163,11 +170,13 @@ impl Ledger {
         let row = Row::parse(request["ExpressionAttributeValues"][":row"]["S"].as_str()?).unwrap();
         let nonce = row.charge.as_str().to_owned();
         let id = charge_id(request["Key"]["pk"]["S"].as_str().unwrap(), &nonce);
+        let session = request["ExpressionAttributeValues"][":ls"]["S"].as_str().and_then(|text| text.split_once('_'));
         let charge = Charge {
             call,
             nonce,
             cost: i64::try_from(row.cost.micro_usd()).unwrap(),
             is_leased: request["ExpressionAttributeValues"].get(":lease").is_some(),
+            session: session.map(|(_, session)| session.to_owned()),
             moment: self.moment(),
         };
         Some((id, charge))

@@ -1,8 +1,11 @@
 //! What every single write must leave behind, compared with what was there before it.
 
+use std::collections::BTreeMap;
+
 use crate::{
     image::{CellImage, WalletImage},
     ledger::{Charge, Ledger, Touched, Violation, charge_id},
+    world::CEILING_MICRO_USD,
 };
 
 /// Checks a write or transaction before it is booked.
@@ -15,6 +18,7 @@ pub(crate) fn check(ledger: &Ledger, touched: &Touched, charge: Option<&Charge>)
         let told = |rule: Violation| format!("{rule}\n  before: {before:?}\n  after:  {after:?}");
         let moved = expense(ledger, touched, partition, before, after, charge).map_err(told)?;
         check_cell(before, after, charge, moved).map_err(told)?;
+        check_tabs(ledger, touched, partition, before, after, charge).map_err(told)?;
     }
     if let Some(after) = &touched.wallet {
         let before = ledger.wallet.last();
@@ -55,6 +59,47 @@ fn expense(
     let is_old = |nonce: &String| before.held.contains_key(nonce) || before.lapsed.contains_key(nonce);
     let stranger = after.held.keys().chain(after.lapsed.keys()).find(|nonce| !is_old(nonce) && Some(*nonce) != own);
     stranger.map_or(Ok(moved), |nonce| Err(format!("lease {nonce} came from nowhere")))
+}
+
+/// A tab is what the session's calls cost, and reserve: at most its ceiling.
+fn check_tabs(
+    ledger: &Ledger,
+    touched: &Touched,
+    partition: &str,
+    before: &CellImage,
+    after: &CellImage,
+    charge: Option<&Charge>,
+) -> Result<(), Violation> {
+    let is_in = |cell: &CellImage, nonce: &str| cell.held.contains_key(nonce) || cell.lapsed.contains_key(nonce);
+    let own = |id: &str| id.strip_prefix(&charge_id(partition, "")).map(str::to_owned);
+    let moved_out: Vec<_> = touched.retired.iter().filter_map(|(id, amount)| Some((own(id)?, *amount))).collect();
+    let in_cell = before.held.iter().chain(&before.lapsed).map(|(nonce, lease)| (nonce.clone(), lease.amount));
+    let ended = in_cell.filter(|(nonce, _)| !is_in(after, nonce) && !moved_out.iter().any(|(moved, _)| moved == nonce));
+    let ended_late = moved_out.iter().filter(|(_, amount)| amount.is_none());
+    let ended_late =
+        ended_late.filter_map(|(nonce, _)| Some((nonce.clone(), *ledger.retired.get(&charge_id(partition, nonce))?)));
+    let mut moved: BTreeMap<&str, i64> = BTreeMap::new();
+    for (nonce, amount) in ended.chain(ended_late) {
+        let id = charge_id(partition, &nonce);
+        if let Some(session) = ledger.charges.get(&id).and_then(|charge| charge.session.as_deref()) {
+            *moved.entry(session).or_default() += ledger.settlements.get(&id).map_or(0, |(_, cost)| *cost) - amount;
+        }
+    }
+    if let Some((session, charge)) = charge.and_then(|charge| Some((charge.session.as_deref()?, charge))) {
+        *moved.entry(session).or_default() += charge.cost;
+    }
+    for (session, tab) in &after.tabs {
+        let then = before.tabs.get(session).ok_or("a tab came from nowhere")?;
+        let by = moved.get(session.as_str()).copied().unwrap_or_default();
+        let rules = [
+            (tab.end_s == then.end_s, "a tab's end was moved"),
+            (tab.amount - then.amount == by, "something else was put on a tab than its session's calls cost"),
+            (tab.amount <= CEILING_MICRO_USD, "a client session cost more than its ceiling"),
+        ];
+        rules.iter().find(|(holds, _)| !holds).map_or(Ok(()), |(_, rule)| Err((*rule).to_owned()))?;
+    }
+    let stranger = after.on_tabs.keys().find(|nonce| !is_in(after, nonce));
+    stranger.map_or(Ok(()), |nonce| Err(format!("{nonce} is on a tab and has no lease")))
 }
 
 fn check_cell(before: &CellImage, after: &CellImage, charge: Option<&Charge>, moved: i64) -> Result<(), Violation> {

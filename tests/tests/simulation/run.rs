@@ -102,7 +102,7 @@ impl Run {
         let ledger = Ledger::open(world.engine.clone(), &dump(&world.engine), &template.project, template.policy());
         Self {
             post: Post::new(world.engine.clone(), sabotage),
-            script: Script::roll(seed, template.keys.len(), world.instances.len()),
+            script: Script::roll(seed, template.keys.len(), template.callers(), world.instances.len()),
             ledger,
             trace: Trace::new(template.names()),
             dice,
@@ -195,7 +195,7 @@ impl Run {
     fn happen(&mut self, event: Event) {
         self.trace.note(|| format!("event: {event:?}"));
         match event {
-            Event::Calls(calls) => calls.into_iter().for_each(|(key, route, instance)| self.call(key, route, instance)),
+            Event::Calls(calls) => calls.into_iter().for_each(|(who, route, instance)| self.call(who, route, instance)),
             Event::Report { end, instance } => self.report_something(end, instance),
             Event::Change { key, change, instance } => self.wish(key, change, instance),
             Event::Abandon => {
@@ -221,13 +221,15 @@ impl Run {
         }
     }
 
-    fn call(&mut self, key: usize, route: usize, instance: usize) {
+    fn call(&mut self, who: usize, route: usize, instance: usize) {
         self.last_number += 1;
         let (number, route) = (self.last_number, &ROUTES[route]);
-        let (functions, key) = (self.world.instances[instance].functions.clone(), &self.world.template.keys[key]);
-        let call = Call { partition: key.id.clone(), route, began: self.ledger.moment(), told: None };
+        let functions = self.world.instances[instance].functions.clone();
+        let (caller, partition, session) = self.world.template.caller(who);
+        let (partition, session) = (partition.to_owned(), session.map(str::to_owned));
+        let call = Call { partition, session, route, began: self.ledger.moment(), told: None };
         self.calls.insert(number, call);
-        let work = async move { Outcome::Call(functions.knock(&key.caller, route.method, route.path).await) };
+        let work = async move { Outcome::Call(functions.knock(caller, route.method, route.path).await) };
         self.running.push(Running { number, instance, task: tokio::spawn(on_behalf_of(number, work)) });
     }
 
@@ -320,8 +322,9 @@ impl Run {
                 Outcome::Call(knock) => {
                     let told = Told::by(&knock);
                     self.trace.note(|| format!("call {number}: {}", told.word()));
-                    // Memory may refuse, and then nobody is asked.
+                    // Memory may refuse, and then nobody is asked; nor where a visitor's token says that it is over.
                     let is_asked = told.word() == "ok" || self.post.senders.contains(&number);
+                    let is_asked = is_asked && told.word() != "invalid_token";
                     if told != Told::Failed && is_asked && !self.post.answered.contains(&number) {
                         return Err(format!("call {number} was decided on nothing: {told:?}"));
                     }

@@ -62,6 +62,7 @@ pub(crate) const GUARDS: &[Guard] = &[
     guard("a return arrives once", "rr.#c = :n", "rr.#c = :before", "rr.#c >= :before"),
     guard("a first return arrives once", "rr.#c = :n", "attribute_not_exists(rr.#c)", "attribute_exists(pk)"),
     guard("a place is free", ":lease", "size(l) < lc", "attribute_exists(lc)"),
+    guard("a tab has room", ":ceiling", "c.#c <= :ceiling", "(c.#c <= :ceiling OR attribute_exists(c))"),
     guard("a lease lapses once", ":v0", "l.#v0 = :v0", "(l.#v0 = :v0 OR attribute_exists(l))"),
     guard("a held lease ends once", ":refund", "l.#r = :lease", "(l.#r = :lease OR attribute_exists(l))"),
     guard("a lapsed lease ends once", ":refund", "x.#r = :lease", "(x.#r = :lease OR attribute_exists(x))"),

@@ -35,7 +35,7 @@ const fn route(method: &'static str, path: &'static str, cost_micro_usd: i64) ->
 /// One thing that happens.
 #[derive(Clone, Debug)]
 pub(crate) enum Event {
-    /// Calls that come at once, each as key, route and instance.
+    /// Calls that come at once, each as caller, route and instance.
     Calls(Vec<(usize, usize, usize)>),
     /// A backend reports how some call ended, through an instance.
     Report { end: End, instance: usize },
@@ -139,6 +139,7 @@ impl KeyLimits {
 pub(crate) struct Script {
     dice: Dice,
     keys: usize,
+    callers: usize,
     instances: usize,
     calls_left: usize,
     /// Each kind of event in its weight for this run.
@@ -159,8 +160,8 @@ enum Kind {
 }
 
 impl Script {
-    /// Of `keys` keys the last is left alone, so that the end finds one whole.
-    pub(crate) fn roll(seed: u64, keys: usize, instances: usize) -> Self {
+    /// Of `keys` keys the last is left alone, so that the end finds one whole; `callers` are these and their visitors.
+    pub(crate) fn roll(seed: u64, keys: usize, callers: usize, instances: usize) -> Self {
         let mut dice = Dice::for_subject(seed, 2);
         let calls_left = dice.place(MOST_CALLS - FEWEST_CALLS) + FEWEST_CALLS;
         let mut of = |most: u64| dice.between(0, most);
@@ -175,7 +176,7 @@ impl Script {
             (of(8), Kind::Jump),
             (of(20), Kind::Wait),
         ];
-        Self { dice, keys, instances, calls_left, weights }
+        Self { dice, keys, callers, instances, calls_left, weights }
     }
 
     /// Whether all calls have been made.
@@ -203,16 +204,16 @@ impl Script {
         }
     }
 
-    /// Calls that meet: most of one key and on one route.
+    /// Calls that meet: most of one caller and on one route.
     fn calls(&mut self, count: usize) -> Event {
         let count = count.min(self.calls_left);
         self.calls_left -= count;
-        let (key, route) = (self.dice.place(self.keys), self.dice.place(ROUTES.len()));
+        let (caller, route) = (self.dice.place(self.callers), self.dice.place(ROUTES.len()));
         let others = *self.dice.pick(&[0, 0, 700]);
         let call = |dice: &mut Dice| {
-            let key = if dice.chance(others) { dice.place(self.keys) } else { key };
+            let caller = if dice.chance(others) { dice.place(self.callers) } else { caller };
             let route = if dice.chance(600) { route } else { dice.place(ROUTES.len()) };
-            (key, route, dice.place(self.instances))
+            (caller, route, dice.place(self.instances))
         };
         Event::Calls((0..count).map(|_| call(&mut self.dice)).collect())
     }

@@ -20,7 +20,7 @@ use tempfile::TempDir;
 
 use crate::{
     dice::Dice,
-    script::{Change, Jump, KeyLimits},
+    script::{Change, Jump, KeyLimits, dollars},
 };
 
 /// What every run begins with, made once through the doors that everybody uses.
@@ -30,6 +30,8 @@ pub(crate) struct Template {
     items: Vec<String>,
     /// The keys that call; the last one is healthy to the end.
     pub(crate) keys: Vec<Key>,
+    /// Frontends that call in the name of the first keys, each up to [`CEILING_MICRO_USD`].
+    pub(crate) visitors: Vec<Visitor>,
     /// The key that changes the others.
     pub(crate) manager: Caller,
     /// The key of the backends.
@@ -42,6 +44,15 @@ pub(crate) struct Template {
 /// A key of the project.
 pub(crate) struct Key {
     pub(crate) id: String,
+    pub(crate) caller: Caller,
+}
+
+/// A client session of a key.
+pub(crate) struct Visitor {
+    /// The key's id.
+    pub(crate) key: String,
+    /// What the key's cell calls the session.
+    pub(crate) session: String,
     pub(crate) caller: Caller,
 }
 
@@ -58,7 +69,7 @@ impl Template {
     async fn make() -> Self {
         let folder = TempDir::new().unwrap();
         let secret = |digit: &str| json!({"current": digit.repeat(64), "previous": null});
-        let secrets = json!({"pepper": secret("a"), "tag": secret("b"), "signing": secret("c"), "seal": secret("d")});
+        let secrets = json!({"pepper": secret("a"), "tag": secret("b"), "signing": secret("c"), "seal": secret("d"), "link": secret("e")});
         let file = folder.path().join("secrets.json");
         std::fs::write(&file, secrets.to_string()).unwrap();
         let wallet = Arc::new(Wallet::open(&folder.path().join("wallet.hex")).unwrap());
@@ -69,6 +80,7 @@ impl Template {
             chain_id: 1,
             secrets: SecretsLocation::File(file),
             policy: Policy::parse(&POLICY.replace("operators: []", &operators)).unwrap(),
+            reach: faregate_domain::outbound::Reach::Public,
         };
         let (engine, wire) = (Engine::in_memory(), Wire::default());
         let (post, table) = (wire.clone(), engine.clone());
@@ -81,8 +93,13 @@ impl Template {
         let (_, service) = functions.key(&owner, json!({"name": "service", "scopes": ["gate:check"]})).await;
         let mut keys = Vec::new();
         for number in 0..KEYS {
-            let (id, caller) = functions.key(&owner, json!({"name": format!("key {number}")})).await;
+            let body = json!({"name": format!("key {number}"), "scopes": KEY_SCOPES});
+            let (id, caller) = functions.key(&owner, body).await;
             keys.push(Key { id, caller });
+        }
+        let mut visitors = Vec::new();
+        for key in &keys[..VISITED] {
+            visitors.push(visitor(&functions, key).await);
         }
         serving.abort();
         let items = dump(&engine);
@@ -90,7 +107,32 @@ impl Template {
             |item: &&Value| item["sk"]["S"] == "wallet" && item["pk"]["S"].as_str().unwrap().starts_with("prj_");
         let project = items.iter().find(is_wallet).unwrap()["pk"]["S"].as_str().unwrap().to_owned();
         let body = |item: &Value| json!({"TableName": TABLE, "Item": item}).to_string();
-        Self { config, items: items.iter().map(body).collect(), keys, manager, service, project, _folder: folder }
+        Self {
+            config,
+            items: items.iter().map(body).collect(),
+            keys,
+            visitors,
+            manager,
+            service,
+            project,
+            _folder: folder,
+        }
+    }
+
+    /// How many call: the keys, and then the visitors.
+    pub(crate) fn callers(&self) -> usize {
+        self.keys.len() + self.visitors.len()
+    }
+
+    /// Whoever calls under that number, the key that is charged, and the client session where it is one.
+    pub(crate) fn caller(&self, number: usize) -> (&Caller, &str, Option<&str>) {
+        match self.keys.get(number) {
+            Some(key) => (&key.caller, &key.id, None),
+            None => {
+                let visitor = &self.visitors[number - self.keys.len()];
+                (&visitor.caller, &visitor.key, Some(&visitor.session))
+            }
+        }
     }
 
     /// What a run's trace calls the partitions, whose real names are drawn anew in every process.
@@ -103,6 +145,18 @@ impl Template {
     pub(crate) fn policy(&self) -> &Policy {
         &self.config.policy
     }
+}
+
+/// A client session of a key that lasts for a day, redeemed.
+async fn visitor(functions: &Functions, key: &Key) -> Visitor {
+    let ceiling = dollars(u64::try_from(CEILING_MICRO_USD).unwrap() / 10_000);
+    let body = json!({"client_reference_id": "visitor", "ttl_seconds": 86_400, "max_cost_usd": ceiling}).to_string();
+    let made = functions.send("POST", "/v1/client-sessions", &key.caller, Some(&body)).await;
+    let secret = made.body.pointer("/data/client_secret/secret").unwrap_or_else(|| panic!("{}", made.text));
+    let body = json!({"client_secret": secret}).to_string();
+    let redeemed = functions.send("POST", "/v1/client-sessions/redeem", &Caller::Anonymous, Some(&body)).await;
+    let session = redeemed.data("client_session_id").split_once('_').unwrap().1.to_owned();
+    Visitor { key: key.id.clone(), session, caller: Caller::Bearer(redeemed.data("access_token").to_owned()) }
 }
 
 /// One run's table and instances.
@@ -275,8 +329,13 @@ fn start() -> Timestamp {
 
 pub(crate) const TABLE: &str = "faregate";
 /// Clocks are at most two seconds fast or slow.
-const MAX_SKEW_MS: u64 = 4_000;
+pub(crate) const MAX_SKEW_MS: u64 = 4_000;
 const KEYS: usize = 4;
+/// Keys with a visitor.
+const VISITED: usize = 2;
+/// The most that a visitor's calls may cost in all.
+pub(crate) const CEILING_MICRO_USD: i64 = 150_000;
+const KEY_SCOPES: [&str; 2] = ["demo:*", "sessions:write"];
 const MANAGER_SCOPES: [&str; 3] = ["keys:manage", "demo:read", "demo:write"];
 
 const POLICY: &str = r#"
@@ -292,6 +351,7 @@ scopes:
     demo:write: Write
     keys:manage: Manage keys
     gate:check: Settle
+    sessions:write: Make client sessions
   presets:
     full-access: ["demo:*"]
   default: full-access

@@ -6,11 +6,12 @@ mod writing;
 
 use std::collections::BTreeMap;
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use faregate_domain::{
     books::{SettledCharge, Slot},
     cell::{CellId, Owner},
     charge::ChargeNonce,
-    id::{AccountId, KeyId, ProjectId},
+    id::{AccountId, ClientSessionId, KeyId, ProjectId},
     money::MicroUsd,
     time::Timestamp,
 };
@@ -48,6 +49,10 @@ fn charge(number: u8) -> ChargeNonce {
     ChargeNonce::mint(&mut |pool| pool.fill(number))
 }
 
+fn client_session() -> ClientSessionId {
+    ClientSessionId::mint(&mut |pool| pool.fill(5))
+}
+
 /// A charge that reserved 100 and failed for a reason, or cost 37.
 fn settled(number: u8, at: Timestamp, has_failed: bool) -> SettledCharge {
     let ending = if has_failed { "0 F model.timeout" } else { "37 S" };
@@ -64,6 +69,8 @@ async fn what_the_ledger_writes_is_written_once_and_alike_by_each_engine() {
     let (mut left, mut read) = (Vec::new(), Vec::new());
     for engine in Engine::all(&bundle).await {
         let mut states: Vec<(Step, BTreeMap<String, Item>)> = Vec::new();
+        let key = [("pk", client_session().to_string()), ("sk", "session".to_owned())];
+        engine.lay(key.map(|(name, text)| (name.to_owned(), AttributeValue::S(text))).into()).await;
         for (step, has_effect) in STEPS {
             let before = engine.items().await;
             step.write(&engine.store, &scene, 1).await;

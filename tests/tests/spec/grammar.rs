@@ -7,9 +7,10 @@ use faregate_domain::{
     attempt::{Attempt, Proof, RouteBucket},
     cell::CellId,
     charge::ChargeNonce,
+    client_session::{ClientPass, Tab},
     counters::Stale,
     funding::{Grant, TokenSlice},
-    id::{AccountId, KeyId, SessionId},
+    id::{AccountId, ClientSessionId, KeyId, SessionId},
     key::KeyHash,
     lease::Lease,
     limit::{Opening, QuotaPolicy, Rate},
@@ -18,7 +19,7 @@ use faregate_domain::{
     refused::{Entry, Form, Place, Reason, RefusedDay, Whose},
     rotation::Secret,
     row::Row,
-    scope::Scope,
+    scope::{Grant as ScopeGrant, GrantSet, Scope},
     time::{Day, Minute, Month, Timestamp},
     window::{Window, WindowLength},
 };
@@ -77,6 +78,7 @@ fn forms(cells: &[(CellId, Proof)], now: Timestamp) -> Vec<Attempt> {
                     if forms.len() % 2 == 0 {
                         form.origin = Some(Origin::parse("https://a.b.example.com:8443").unwrap());
                         form.stale = stale(now);
+                        form.stale.extend(matches!(proof, Proof::Client(_)).then(|| Stale::Tab(client_session(9))));
                     }
                     vary(&mut form, forms.len());
                     forms.push(form);
@@ -149,6 +151,18 @@ async fn cell(bundle: &Bundle, id: &CellId) -> Item {
     item
 }
 
+/// The key with the tabs that the form supposes: its own, as full as may be, and one whose time is over.
+fn run_up_for(form: &Attempt, cell: &mut Item) {
+    let Proof::Client(pass) = &form.proof else { return };
+    let packed = |tab: Tab| AttributeValue::N(tab.packed().to_string());
+    let over = Tab { spent: MicroUsd::ZERO, end: form.now };
+    let own = pass.ceiling.map(|ceiling| (pass.session.clone(), pass.tab(ceiling.minus(form.cost))));
+    let tabs = own.into_iter().chain([(client_session(9), over)]);
+    let tabs = tabs.map(|(session, tab)| (session.suffix().to_owned(), packed(tab)));
+    cell.insert("c".into(), AttributeValue::M(tabs.collect()));
+    cell.insert("u".into(), AttributeValue::M([].into()));
+}
+
 /// The cell with its windows as the form's openings suppose them, and with the leases and tokens that it supposes.
 fn opened_for(form: &Attempt, mut cell: Item) -> Item {
     let left = |opening| match opening {
@@ -168,6 +182,7 @@ fn opened_for(form: &Attempt, mut cell: Item) -> Item {
         }
     }
     rotated_for(form, &mut cell);
+    run_up_for(form, &mut cell);
     let packed = |lease: &Lease| AttributeValue::N(lease.packed().to_string());
     let held = form.over.iter().map(|(nonce, lease)| (nonce.as_str().to_owned(), packed(lease)));
     cell.insert("l".into(), AttributeValue::M(held.collect()));
@@ -204,17 +219,38 @@ fn session() -> SessionId {
     SessionId::mint(&mut |pool| pool.fill(3))
 }
 
+fn client_session(digit: u8) -> ClientSessionId {
+    ClientSessionId::mint(&mut |pool| pool.fill(digit))
+}
+
+/// A client session of a key, as its token states it.
+fn pass(key: &KeyId, ceiling: Option<MicroUsd>, now: Timestamp) -> Proof {
+    Proof::Client(Box::new(ClientPass {
+        session: client_session(5),
+        key: key.clone(),
+        environment: "sandbox".into(),
+        grants: GrantSet::new([ScopeGrant::parse("demo:*").unwrap()]).unwrap(),
+        allowlist: None,
+        ceiling,
+        issued_at: now,
+        end: now.plus_s(60),
+    }))
+}
+
 #[tokio::test]
 async fn every_form_of_the_write_is_applied_once_and_alike_by_each_engine() {
     let bundle = crate::engines::bundle().await;
     let (owner, id, _) = bundle.key_of_newcomer(json!({"name": "a"})).await;
-    let key = CellId::Key(KeyId::parse(&id).unwrap());
+    let (id, now) = (KeyId::parse(&id).unwrap(), bundle.clock.now());
     let account = CellId::Session(AccountId::parse(&owner.account_id).unwrap());
     let hashes = vec![KeyHash::from_bytes([1; 32]), KeyHash::from_bytes([2; 32])];
     let one_hash = Proof::Key(hashes[..1].to_vec());
-    let proofs = [(&key, Proof::Key(hashes)), (&key, one_hash), (&account, Proof::Session(session()))];
-    let forms = forms(&proofs.map(|(id, proof)| (id.clone(), proof)), bundle.clock.now());
-    assert_eq!(forms.len(), 180);
+    let with_tab = pass(&id, Some(usd(15)), now);
+    let keys = [Proof::Key(hashes), one_hash, pass(&id, None, now), with_tab];
+    let proofs = keys.map(|proof| (CellId::Key(id.clone()), proof)).into_iter();
+    let proofs: Vec<_> = proofs.chain([(account, Proof::Session(session()))]).collect();
+    let forms = forms(&proofs, now);
+    assert_eq!(forms.len(), 300);
 
     let engines = Engine::all(&bundle).await;
     for (number, form) in forms.iter().enumerate() {

@@ -155,7 +155,7 @@ async fn a_backend_behind_the_running_program_learns_who_calls() {
 async fn work(Extension(admission): Extension<Admission>, Json(order): Json<Value>) -> Worked {
     let status = StatusCode::from_u16(u16::try_from(order["status"].as_u64().unwrap()).unwrap()).unwrap();
     let cost = MicroUsd::new(order["micro_usd"].as_u64().unwrap()).unwrap();
-    (status, Extension(ActualCost(cost)), Json(admission.charge.to_string()))
+    (status, Extension(ActualCost(cost)), Json(admission.charge.unwrap().to_string()))
 }
 
 type Worked = (StatusCode, Extension<ActualCost>, Json<String>);

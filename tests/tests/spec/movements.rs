@@ -3,8 +3,9 @@
 use faregate_domain::{
     cell::CellId,
     charge::{ChargeId, ChargeNonce},
+    client_session::{CallTab, Tabs},
     funding::{Debit, Grant, Return, TokenBucket, TokenSlice},
-    id::{AccountId, KeyId, ProjectId},
+    id::{AccountId, ClientSessionId, KeyId, ProjectId},
     lease::Lease,
     ledger::AccountWallet,
     limit::{Opening, QuotaPolicy, Rate},
@@ -13,7 +14,7 @@ use faregate_domain::{
     time::Timestamp,
     window::{Window, WindowLength},
 };
-use faregate_store::{LeasePlace, Store, WalletChange};
+use faregate_store::{LeasePlace, Reservation, Store, WalletChange};
 use serde_json::json;
 
 use crate::engines::{Engine, item};
@@ -82,9 +83,17 @@ async fn settle(store: &Store, key: &CellId, now: Timestamp) {
         let settlement = Settlement { outcome, actual: usd(actual), error_code };
         store.insert_settlement(&charge, &settlement, now).await.unwrap();
         for place in [LeasePlace::Held, LeasePlace::Lapsed] {
-            store.end_lease(&charge, &lease, place, &settlement, now).await.unwrap();
+            for tab in [None, Some(tab(true)), Some(tab(false))] {
+                let reserved = Reservation { lease: &lease, place, tab: tab.as_ref() };
+                store.end_lease(&charge, &reserved, &settlement, now).await.unwrap();
+            }
         }
     }
+}
+
+/// The tab of a call that was made under a client session.
+fn tab(is_open: bool) -> CallTab {
+    CallTab { session: ClientSessionId::mint(&mut |pool| pool.fill(5)), is_open }
 }
 
 async fn retire(store: &Store, key: &CellId, now: Timestamp) {
@@ -92,11 +101,16 @@ async fn retire(store: &Store, key: &CellId, now: Timestamp) {
     let charge = ChargeId { cell: key.clone(), nonce: ChargeNonce::mint(&mut |pool| pool.fill(2)) };
     for actual in [10, 4] {
         let settlement = Settlement { outcome: Outcome::Succeeded, actual: usd(actual), error_code: None };
-        store.end_retired_lease(&charge, &lease, &settlement, now).await.unwrap();
+        for tab in [None, Some(tab(true)), Some(tab(false))] {
+            store.end_retired_lease(&charge, &lease, tab.as_ref(), &settlement, now).await.unwrap();
+        }
     }
     // Ten items are all that some engines take at once.
     let lapsed: Vec<_> = (20..29).map(|digit| (ChargeNonce::mint(&mut |pool| pool.fill(digit)), lease)).collect();
-    store.retire_leases(key, &lapsed).await.unwrap();
+    let calls = lapsed.iter().take(4).map(|(charge, _)| (charge.clone(), tab(true).session)).collect();
+    for tabs in [Tabs::default(), Tabs { calls, is_kept: true, ..Tabs::default() }] {
+        store.retire_leases(key, &lapsed, &tabs).await.unwrap();
+    }
 }
 
 async fn owe(store: &Store, account: &AccountId) {

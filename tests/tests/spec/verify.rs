@@ -46,17 +46,18 @@ async fn an_admitted_call_is_counted_charged_and_described() {
     assert_eq!(said["body"], Value::Null);
     let headers = &said["headers"];
     assert_eq!((&headers["x-ratelimit-limit"], &headers["x-ratelimit-remaining"]), (&json!("100"), &json!("99")));
-    for name in ["x-ratelimit-reset", "ratelimit-policy", "ratelimit"] {
+    let limits = ["x-ratelimit-reset", "ratelimit-policy", "ratelimit"];
+    for name in limits.into_iter().chain(["access-control-allow-origin", "access-control-expose-headers", "vary"]) {
         assert!(headers[name].is_string(), "{name}");
     }
-    assert_eq!(headers.as_object().unwrap().len(), 5, "{headers}");
+    assert_eq!(headers.as_object().unwrap().len(), 8, "{headers}");
     let cell = bundle.cell(&key).await;
     assert_eq!(
         said["principal"],
         json!({
             "account_id": session.account_id, "project_id": cell.owner.project.to_string(), "key_id": id,
-            "environment": "sandbox", "gallery": cell.owner.project.to_string(), "scopes": ["demo:*", "keys:manage"],
-            "settle": null, "reserved_usd": null,
+            "client_session_id": null, "environment": "sandbox", "gallery": cell.owner.project.to_string(),
+            "scopes": ["demo:*", "keys:manage"], "settle": null, "reserved_usd": null,
         })
     );
     let row = faregate_domain::row::Row::parse(cell.counters.last_row.as_deref().unwrap()).unwrap();

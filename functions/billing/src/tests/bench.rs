@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use faregate_domain::{
     cell::{Cell, Owner, Purse, Status, StoredProof},
+    client_session::Tabs,
     counters::Counters,
     id::{AccountId, ProjectId, SessionId},
     lease::Leases,
@@ -169,6 +170,7 @@ fn session_cell(account: &Account) -> Cell {
         limits: Limits::new(1_000, 0, 1_000_000, 100).unwrap(),
         purse: Purse::empty(None),
         leases: Leases::default(),
+        tabs: Tabs::default(),
         project_window: None,
         counters: Counters::default(),
     }

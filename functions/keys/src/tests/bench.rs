@@ -9,6 +9,7 @@ use aws_sdk_dynamodb::{
 };
 use faregate_domain::{
     cell::{Cell, Owner, Purse, Status, StoredProof},
+    client_session::Tabs,
     counters::Counters,
     id::{AccountId, ProjectId, SessionId},
     lease::Leases,
@@ -340,6 +341,7 @@ fn session_cell(account: &Account) -> Cell {
         limits: faregate_domain::policy::Limits::new(1_000, 0, 1_000_000, 100).unwrap(),
         purse: Purse::empty(None),
         leases: Leases::default(),
+        tabs: Tabs::default(),
         project_window: None,
         counters: Counters::default(),
     }

@@ -7,11 +7,15 @@ use crate::call::Call;
 
 /// The event that asks whether a call to the API behind the gate is admitted.
 pub(crate) fn event(call: &Call) -> Value {
-    let rest = call.path.trim_start_matches('/').to_owned();
-    let mut event = members(call, "/{proxy+}", &[("proxy".to_owned(), rest)]);
+    let mut event = members(call, "/{proxy+}", &parameters(call));
     event.insert("type".into(), "REQUEST".into());
     event.insert("methodArn".into(), method_arn(call).into());
     Value::Object(event)
+}
+
+/// The path's parameters of the API behind the gate: all of it is one.
+pub(crate) fn parameters(call: &Call) -> [(String, String); 1] {
+    [("proxy".to_owned(), call.path.trim_start_matches('/').to_owned())]
 }
 
 /// The ARN of the called method, which the authorizer's policy must allow.

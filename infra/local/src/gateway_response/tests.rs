@@ -40,6 +40,13 @@ fn headers(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
 
 const PROBLEM: (&str, &str) = ("content-type", "application/problem+json");
 const NO_STORE: (&str, &str) = ("cache-control", "no-store");
+/// What pages may read of answers of the gate, and where no context says who they are, all of them.
+const EXPOSED: (&str, &str) = (
+    "access-control-expose-headers",
+    "ratelimit, ratelimit-policy, retry-after, www-authenticate, x-amzn-requestid, x-key-expires-in, x-ratelimit-limit, \
+     x-ratelimit-remaining, x-ratelimit-reset",
+);
+const ANY_ORIGIN: (&str, &str) = ("access-control-allow-origin", "*");
 const LIMITED: [(&str, &str); 8] = [
     ("status", "429"),
     ("problem", "{\"code\":\"rate_limited\"}"),
@@ -62,7 +69,7 @@ const LIMITS: [(&str, &str); 5] = [
 async fn a_429_has_everything_that_the_authorizer_says() {
     let context = [&LIMITED[..], &[("retryAfter", "20")]].concat();
     let (status, found, body) = shipped(Kind::AccessDenied, &context).await;
-    let own = [NO_STORE, ("content-type", "application/vnd.product+json"), ("retry-after", "20")];
+    let own = [NO_STORE, EXPOSED, ("content-type", "application/vnd.product+json"), ("retry-after", "20")];
     assert_eq!((status, found), (429, headers(&[&own[..], &LIMITS].concat())));
     assert_eq!(body, "{\"code\":\"rate_limited\"}");
 }
@@ -70,7 +77,7 @@ async fn a_429_has_everything_that_the_authorizer_says() {
 #[tokio::test]
 async fn what_the_authorizer_does_not_say_is_no_header() {
     let (status, found, body) = shipped(Kind::AccessDenied, &[("retryAfter", ""), ("rlLimit", "7")]).await;
-    let wanted = [NO_STORE, ("content-type", "application/json"), ("x-ratelimit-limit", "7")];
+    let wanted = [NO_STORE, EXPOSED, ("content-type", "application/json"), ("x-ratelimit-limit", "7")];
     assert_eq!((status, found, body), (429, headers(&wanted), String::new()));
 }
 
@@ -78,29 +85,35 @@ async fn what_the_authorizer_does_not_say_is_no_header() {
 async fn any_other_refusal_is_a_403_whose_body_says_more() {
     let context = [("status", "402"), ("problem", "{\"status\":402}"), ("contentType", "application/problem+json")];
     let (status, found, body) = shipped(Kind::InvalidApiKey, &context).await;
-    assert_eq!((status, found, body.as_str()), (403, headers(&[NO_STORE, PROBLEM]), "{\"status\":402}"));
+    assert_eq!((status, found, body.as_str()), (403, headers(&[NO_STORE, EXPOSED, PROBLEM]), "{\"status\":402}"));
 }
 
 #[tokio::test]
 async fn what_api_gateway_says_by_itself_is_a_problem() {
     let challenge = ("www-authenticate", "Bearer realm=\"faregate\"");
     for (kind, wanted, code, detail, others) in [
-        (Kind::Unauthorized, 401, "invalid_api_key", "The credential is missing or not valid.", &[challenge][..]),
+        (
+            Kind::Unauthorized,
+            401,
+            "invalid_api_key",
+            "The credential is missing or not valid.",
+            &[challenge, ANY_ORIGIN, EXPOSED][..],
+        ),
         (
             Kind::AuthorizerFailure,
             503,
             "gate_unavailable",
             "The gate cannot decide right now; try again.",
-            &[("retry-after", "1")],
+            &[("retry-after", "1"), ANY_ORIGIN, EXPOSED],
         ),
         (Kind::RequestTooLarge, 413, "body_too_large", "The body is larger than the gateway takes.", &[]),
-        (Kind::IntegrationFailure, 502, "bad_gateway", "The API behind the gate could not be reached.", &[]),
+        (Kind::IntegrationFailure, 502, "bad_gateway", "The API behind the gate could not be reached.", &[EXPOSED]),
         (
             Kind::IntegrationTimeout,
             504,
             "gateway_timeout",
             "The API behind the gate did not answer in 29 seconds.",
-            &[],
+            &[EXPOSED],
         ),
     ] {
         let (status, found, body) = shipped(kind, &[]).await;
@@ -116,7 +129,7 @@ async fn what_api_gateway_says_by_itself_is_a_problem() {
 async fn a_counted_call_that_the_api_does_not_answer_tells_its_limits() {
     for kind in [Kind::IntegrationFailure, Kind::IntegrationTimeout] {
         let (_, found, _) = shipped(kind, &LIMITED).await;
-        assert_eq!(found, headers(&[&[NO_STORE, PROBLEM], &LIMITS[..]].concat()), "{kind:?}");
+        assert_eq!(found, headers(&[&[NO_STORE, EXPOSED, PROBLEM], &LIMITS[..]].concat()), "{kind:?}");
     }
 }
 

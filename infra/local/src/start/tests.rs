@@ -60,7 +60,7 @@ async fn a_running_program_takes_up_rotated_secrets_and_refuses_nobody() {
     let running = start_at(kept_in(&folder), clock.clone()).await.unwrap();
     let demo = running.make_demo().await.unwrap().unwrap();
     let file = running.folder.file("secrets.json");
-    let stored = || serde_json::from_str::<serde_json::Value>(&std::fs::read_to_string(&file).unwrap()).unwrap();
+    let stored = || serde_json::from_str::<Value>(&std::fs::read_to_string(&file).unwrap()).unwrap();
     let status = async |running: &Running| {
         ask(Request::get(format!("{}/demo/free", running.url)).header("x-api-key", demo.key())).await.0.as_u16()
     };
@@ -74,12 +74,12 @@ async fn a_running_program_takes_up_rotated_secrets_and_refuses_nobody() {
     running.stop().await;
     // The key has moved: it needs the pepper's version before no more, but its tag is of the version before for ever.
     let mut stored = stored();
-    stored["pepper"]["previous"] = serde_json::Value::Null;
+    stored["pepper"]["previous"] = Value::Null;
     std::fs::write(&file, stored.to_string()).unwrap();
     let running = start_at(kept_in(&folder), clock.clone()).await.unwrap();
     assert_eq!(status(&running).await, 200);
     running.stop().await;
-    stored["tag"]["previous"] = serde_json::Value::Null;
+    stored["tag"]["previous"] = Value::Null;
     std::fs::write(&file, stored.to_string()).unwrap();
     let running = start_at(kept_in(&folder), clock).await.unwrap();
     assert_eq!(status(&running).await, 401);

@@ -1,6 +1,6 @@
 //! The checks of an attempt against a cell, one by one and in the order in which they refuse.
 
-use super::{Attempt, out_of_credit, permit_origin, permit_scope};
+use super::{Attempt, out_of_credit, over_ceiling, permit_origin, permit_scope};
 use crate::{
     cell::{Cell, Status},
     denial::{Denial, Exhausted, LimitSource},
@@ -43,17 +43,27 @@ impl Attempt {
     pub fn check(&self, check: Check, cell: &Cell) -> Result<(), Denial> {
         match check {
             Check::Credential => self.proof.verify(cell, self.now),
-            Check::Origin => permit_origin(cell, self.origin.as_ref()),
-            Check::Scope => permit_scope(cell, &self.scope),
-            Check::Credit => {
-                let shortage = self.cost.minus(cell.purse.balance);
-                let is_short = cell.status == Status::Frozen || shortage > cell.purse.room();
-                if is_short { Err(out_of_credit(cell, shortage)) } else { Ok(()) }
+            Check::Origin => {
+                let of_session = self.proof.client().map_or(Ok(()), |pass| pass.permit_origin(self.origin.as_ref()));
+                of_session.and_then(|()| permit_origin(cell, self.origin.as_ref()))
             }
+            Check::Scope => {
+                let of_session = self.proof.client().map_or(Ok(()), |pass| pass.permit_scope(&self.scope));
+                of_session.and_then(|()| permit_scope(cell, &self.scope))
+            }
+            Check::Credit => self.check_credit(cell),
             Check::Day | Check::Minute | Check::Route | Check::Concurrent => {
                 self.check_limit(check, cell, &Standing::of(cell, self.now, self.route.as_ref()))
             }
         }
+    }
+
+    fn check_credit(&self, cell: &Cell) -> Result<(), Denial> {
+        let shortage = self.cost.minus(cell.purse.balance);
+        if cell.status == Status::Frozen || shortage > cell.purse.room() {
+            return Err(out_of_credit(cell, shortage));
+        }
+        self.proof.client().and_then(|pass| over_ceiling(cell, pass, self.cost)).map_or(Ok(()), Err)
     }
 
     /// The first limit with nothing left.

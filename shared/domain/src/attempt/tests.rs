@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::{
     cell::{Owner, Purse},
+    client_session::Tabs,
     counters::Counters,
     id::{AccountId, KeyId, ProjectId},
     lease::Leases,
@@ -34,6 +35,7 @@ fn cell() -> Cell {
         limits: Limits::new(10, 4, 100, 5).unwrap(),
         purse: Purse { balance: usd(50), granted: usd(100), grant_seq: 3, ..Purse::empty(Some(usd(100))) },
         leases: Leases::default(),
+        tabs: Tabs::default(),
         project_window: None,
         counters: Counters { highest: [(WindowLength::Minute, MINUTE.0)].into(), ..Counters::default() },
     }

@@ -2,6 +2,8 @@
 
 use crate::{
     cell::{CellId, Owner},
+    charge::ChargeNonce,
+    id::ClientSessionId,
     money::MicroUsd,
     recall::CLOSED,
     row::Row,
@@ -23,6 +25,8 @@ pub struct Image {
     pub last_row: Option<Row>,
     /// Whether the last request's charge is among the leases held.
     pub is_leased: bool,
+    /// The last request that was made under a client session, and which.
+    pub last_of_session: Option<(ChargeNonce, ClientSessionId)>,
     /// Settlements so far.
     pub settlements: u64,
     /// The last of them.
@@ -63,6 +67,8 @@ pub enum Fact {
         row: Row,
         /// Whether its cost is reserved only, until it is settled.
         is_leased: bool,
+        /// The client session under which it was made.
+        session: Option<ClientSessionId>,
     },
     /// A charge was settled.
     Settled {
@@ -114,7 +120,9 @@ impl Change {
         }
         if let Some(seq) = stepped(before.map(|image| image.requests), after.requests, "n")? {
             let row = after.last_row.clone().ok_or(Unreadable { sequence: "lr" })?;
-            facts.push(Fact::Admitted { seq, row, is_leased: after.is_leased });
+            let last = after.last_of_session.as_ref().filter(|(charge, _)| *charge == row.charge);
+            let session = last.map(|(_, session)| session.clone());
+            facts.push(Fact::Admitted { seq, row, is_leased: after.is_leased, session });
         }
         if let Some(seq) = stepped(before.map(|image| image.settlements), after.settlements, "sn")? {
             let charge = after.last_settled.clone().ok_or(Unreadable { sequence: "sr" })?;
@@ -145,7 +153,6 @@ pub struct Unreadable {
 mod tests {
     use super::*;
     use crate::{
-        charge::ChargeNonce,
         id::{AccountId, KeyId, ProjectId},
         settlement::{Outcome, Settlement},
     };
@@ -182,6 +189,7 @@ mod tests {
             requests: 0,
             last_row: None,
             is_leased: false,
+            last_of_session: None,
             settlements: 0,
             last_settled: None,
             grant_seq: 0,
@@ -203,9 +211,21 @@ mod tests {
             Image { requests: 1, last_row: Some(row()), grant_seq: 1, granted: usd(50), is_leased: true, ..image() };
         let wanted = [
             Fact::Granted { previous: 0, seq: 1, micro_usd: 50 },
-            Fact::Admitted { seq: 1, row: row(), is_leased: true },
+            Fact::Admitted { seq: 1, row: row(), is_leased: true, session: None },
         ];
         assert_eq!(facts(Some(image()), after).unwrap(), wanted);
+    }
+
+    #[test]
+    fn a_session_is_that_of_its_own_request_alone() {
+        let session = ClientSessionId::mint(&mut |pool| pool.fill(4));
+        let after = |charge| Image { requests: 1, last_row: Some(row()), last_of_session: Some(charge), ..image() };
+        for (charge, wanted) in
+            [(row().charge, Some(session.clone())), (ChargeNonce::mint(&mut |pool| pool.fill(5)), None)]
+        {
+            let facts = facts(Some(image()), after((charge, session.clone()))).unwrap();
+            assert_eq!(facts, [Fact::Admitted { seq: 1, row: row(), is_leased: false, session: wanted }]);
+        }
     }
 
     #[test]

@@ -32,6 +32,11 @@ pub enum Oddity {
         /// How many.
         calls: u64,
     },
+    /// Many of a key's requests in an hour refused for other reasons.
+    Refusals {
+        /// How many.
+        calls: u64,
+    },
 }
 
 impl Oddity {
@@ -44,6 +49,7 @@ impl Oddity {
             Self::Spike { .. } => "spike",
             Self::Budget { .. } => "budget",
             Self::Unauthorized { .. } => "unauthorized",
+            Self::Refusals { .. } => "refusals",
         }
     }
 }
@@ -66,6 +72,13 @@ pub fn is_spike(calls: u64, usual: u64) -> bool {
     calls >= SPIKE_FLOOR && calls >= usual.saturating_mul(SPIKE_FACTOR)
 }
 
+/// The numbers of refused requests in an hour that are told of, as far as they are reached between two states.
+#[must_use]
+pub fn refusals_reached(before: u64, after: u64) -> Vec<u64> {
+    REFUSALS.into_iter().filter(|number| before < *number && after >= *number).collect()
+}
+
+const REFUSALS: [u64; 4] = [100, 1_000, 10_000, 100_000];
 const THRESHOLDS: [u8; 3] = [50, 80, 100];
 /// Below so many calls in an hour nothing is a spike.
 const SPIKE_FLOOR: u64 = 100;
@@ -90,6 +103,14 @@ mod tests {
         assert!(crossed(90, 60).is_empty());
         assert!(thresholds_crossed(usd(0), usd(0), usd(0)).is_empty());
         assert_eq!(thresholds_crossed(MicroUsd::MAX, usd(0), MicroUsd::MAX), [50, 80, 100]);
+    }
+
+    #[test]
+    fn refusals_are_told_at_each_power_of_ten_once() {
+        assert!(refusals_reached(0, 99).is_empty());
+        assert_eq!(refusals_reached(99, 100), [100]);
+        assert!(refusals_reached(100, 999).is_empty());
+        assert_eq!(refusals_reached(7, 12_345), [100, 1_000, 10_000]);
     }
 
     #[test]

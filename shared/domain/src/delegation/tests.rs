@@ -3,6 +3,7 @@
 use super::*;
 use crate::{
     cell::{Owner, Purse, Status, StoredProof},
+    client_session::Tabs,
     counters::Counters,
     id::AccountId,
     key::KeyHash,
@@ -38,6 +39,7 @@ fn cell() -> Cell {
         limits: Limits::new(10, 5, 1_000, 5).unwrap(),
         purse: Purse::empty(Some(usd(50))),
         leases: Leases::default(),
+        tabs: Tabs::default(),
         project_window: None,
         counters: Counters::default(),
     }

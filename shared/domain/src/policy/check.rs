@@ -16,6 +16,7 @@ use crate::{
 };
 
 mod dialect;
+mod frontends;
 mod management;
 mod routes;
 
@@ -36,6 +37,8 @@ pub(super) fn parse(text: &str) -> Result<Policy, PolicyError> {
         found.note(Field::of("credentials"), Fault::Empty);
     }
     let operators = operators(&file.operators, &mut found);
+    let cors = frontends::cors(file.cors.as_ref(), &mut found);
+    let session_page = frontends::session_page(file.client_sessions.url, &mut found);
     let dialect = dialect::checked(file.dialect, &mut found);
     found.conclude(&tree)?;
     Ok(Policy {
@@ -51,6 +54,8 @@ pub(super) fn parse(text: &str) -> Result<Policy, PolicyError> {
         sign_up,
         operators,
         management,
+        cors,
+        session_page,
         dialect,
     })
 }

@@ -114,7 +114,7 @@ const SHOWN_KEY_MEMBERS: [&str; 15] = [
 ];
 
 /// Every problem code, one for each page in `docs/problems`.
-pub const CODES: [&str; 44] = [
+pub const CODES: [&str; 52] = [
     "allocation_exceeded",
     "allowlist_exceeded",
     "already_settled",
@@ -132,10 +132,13 @@ pub const CODES: [&str; 44] = [
     "insufficient_scope",
     "invalid_address",
     "invalid_api_key",
+    "invalid_client_secret",
     "invalid_event_signature",
     "invalid_request",
     "invalid_signature",
+    "invalid_signed_url",
     "invalid_token",
+    "key_required",
     "key_revoked",
     "key_rotated",
     "limits_exceeded",
@@ -153,10 +156,15 @@ pub const CODES: [&str; 44] = [
     "request_in_flight",
     "request_timeout",
     "session_required",
+    "signed_url_expired",
     "too_many_projects",
+    "too_many_sessions",
+    "too_many_webhooks",
     "unavailable",
     "unknown_route",
     "unsupported_media_type",
     "unsupported_wallet",
     "uri_too_long",
+    "webhook_disabled",
+    "webhook_secret_unknown",
 ];

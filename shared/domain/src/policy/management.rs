@@ -1,6 +1,6 @@
 //! Where and how keys and accounts are managed, as far as that is the operator's to say.
 
-use super::route::{InvalidRoute, Method, Pattern, Refusals, RequestPath, Route, class_of};
+use super::route::{InvalidRoute, Method, Pattern, Refusals, RequestPath, Route, SignedUrls, class_of};
 use crate::{limit::Rate, money::MicroUsd, scope::Scope};
 
 /// The management paths of a product.
@@ -85,7 +85,7 @@ impl Management {
 
     fn leaves_uncounted(&self, path: &str) -> bool {
         let below = path.strip_prefix(self.keys());
-        UNCOUNTED.iter().any(|own| below == Some(own))
+        path == REDEEM || UNCOUNTED.iter().any(|own| below == Some(own))
     }
 }
 
@@ -134,6 +134,7 @@ impl CountedPath {
             rate: self.rate,
             lease_seconds: None,
             refusals: Refusals::Gateway,
+            signed_urls: SignedUrls::Refused,
             environments: Vec::new(),
             class: self.class.clone(),
             pattern: self.pattern.clone(),
@@ -151,7 +152,7 @@ const DEFAULT_VERIFY: &str = "/v1/api-keys/verify";
 const MAX_KEYS_BYTES: usize = 64;
 
 /// Paths that are answered before the gate is asked.
-const OTHERS: [&str; 15] = [
+const OTHERS: [&str; 19] = [
     "/.well-known",
     "/auth",
     "/docs",
@@ -162,18 +163,25 @@ const OTHERS: [&str; 15] = [
     "/v1/analytics",
     "/v1/billing",
     "/v1/charges",
+    "/v1/client-sessions",
+    "/v1/leaks",
     "/v1/me",
     "/v1/payments",
     "/v1/projects",
     "/v1/requests",
     "/v1/requests.csv",
+    "/v1/signed-urls",
+    "/v1/webhooks",
 ];
 
 /// What stands below the keys and is never counted: a key's own end, and the question of a service.
 const UNCOUNTED: [&str; 2] = ["/self", "/verify"];
 
+/// Where a frontend comes with a secret: nobody is there yet whose item could count it.
+const REDEEM: &str = "/v1/client-sessions/redeem";
+
 /// Management paths whose callers prove a scope, so that the gate's write can count them.
-const COUNTED: [&str; 14] = [
+const COUNTED: [&str; 22] = [
     "/v1/analytics",
     "/v1/api-keys",
     "/v1/api-keys/{id}",
@@ -183,9 +191,17 @@ const COUNTED: [&str; 14] = [
     "/v1/billing",
     "/v1/billing/entries",
     "/v1/charges/{id}/settle",
+    "/v1/client-sessions",
+    "/v1/client-sessions/{id}",
     "/v1/projects",
     "/v1/projects/{id}",
     "/v1/projects/{id}/allocations",
     "/v1/requests",
     "/v1/requests.csv",
+    "/v1/signed-urls",
+    "/v1/webhooks",
+    "/v1/webhooks/{id}",
+    "/v1/webhooks/{id}/deliveries",
+    "/v1/webhooks/{id}/deliveries/{delivery}/redeliver",
+    "/v1/webhooks/{id}/test",
 ];

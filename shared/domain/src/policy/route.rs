@@ -23,6 +23,8 @@ pub struct Route {
     pub lease_seconds: Option<u64>,
     /// Who answers a refused call.
     pub refusals: Refusals,
+    /// Whether a signed URL may stand for a credential.
+    pub signed_urls: SignedUrls,
     /// The environments whose keys may call it; empty means all.
     pub environments: Vec<String>,
     /// Names the route's bucket in a key's item: 4 letters derived from the template.
@@ -44,6 +46,7 @@ impl Route {
             rate: None,
             lease_seconds: None,
             refusals: Refusals::Gateway,
+            signed_urls: SignedUrls::Refused,
             environments: Vec::new(),
             class: class_of(template),
             pattern,
@@ -79,6 +82,19 @@ impl Route {
     #[must_use]
     pub fn is_open_to(&self, environment: &str) -> bool {
         self.environments.is_empty() || self.environments.iter().any(|name| name == environment)
+    }
+
+    /// Whether a signed URL may stand for a credential here: nothing is counted and nothing charged for one, so only where
+    /// there is nothing to count or charge.
+    #[must_use]
+    pub fn takes_signed_urls(&self) -> bool {
+        self.signed_urls == SignedUrls::Accepted && self.is_uncounted()
+    }
+
+    /// Whether it has no price, no settlement and no limit of its own.
+    #[must_use]
+    pub fn is_uncounted(&self) -> bool {
+        self.cost == MicroUsd::ZERO && self.lease_seconds.is_none() && self.rate.is_none()
     }
 
     /// Whether some request would match both routes equally well.
@@ -119,6 +135,15 @@ pub enum Refusals {
     Gateway,
     /// A layer in front of the backend, which reads the decision from the request context.
     Backend,
+}
+
+/// Whether signed URLs open a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SignedUrls {
+    /// Whoever holds one may come without a credential.
+    Accepted,
+    /// Every call needs a credential.
+    Refused,
 }
 
 /// An HTTP method token, upper case.

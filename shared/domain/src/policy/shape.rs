@@ -37,6 +37,11 @@ pub(super) struct PolicyFile {
     /// How keys and accounts are managed.
     #[serde(default)]
     pub(super) management: ManagementFile,
+    /// Which pages of other origins may use the gate. Absent, browsers show its answers to no page.
+    pub(super) cors: Option<CorsFile>,
+    /// Client sessions: what a backend hands to a frontend.
+    #[serde(default)]
+    pub(super) client_sessions: ClientSessionsFile,
     /// How this product words its answers; absent, errors are problem details (RFC 9457).
     #[serde(default)]
     pub(super) dialect: DialectFile,
@@ -153,6 +158,10 @@ pub(super) struct RouteFile {
     /// Who turns a refusal into an answer. Default `gateway`.
     #[serde(default)]
     pub(super) refusals: RefusalsFile,
+    /// Whether a signed URL (`POST /v1/signed-urls`) may stand for a credential: only where a call has no price, no settlement
+    /// and no limit of its own. Default `refused`.
+    #[serde(default)]
+    pub(super) signed_urls: SignedUrlsFile,
     /// The environments whose keys may call it. Default all.
     #[serde(default)]
     pub(super) environments: Vec<String>,
@@ -177,6 +186,18 @@ pub(super) enum RefusalsFile {
     Gateway,
     /// A layer in front of the API.
     Backend,
+}
+
+/// Whether signed URLs open a route.
+#[derive(Deserialize, Default, Clone, Copy)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub(super) enum SignedUrlsFile {
+    /// They do, uncounted.
+    Accepted,
+    /// Every call needs a credential.
+    #[default]
+    Refused,
 }
 
 /// What an account has bought.
@@ -261,6 +282,27 @@ pub(super) struct ManagementLimitFile {
     /// Requests above the limit after a quiet window, at most the limit.
     #[cfg_attr(feature = "schema", schemars(range(max = 1_000_000)))]
     pub(super) burst: Option<u32>,
+}
+
+/// Which pages of other origins may use the gate.
+#[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub(super) struct CorsFile {
+    /// `[scheme://]host[:port]`, where the host may be `*.parent`; or `"*"` alone, which means any origin.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 64)))]
+    pub(super) origins: Vec<String>,
+}
+
+/// What a backend hands to a frontend.
+#[derive(Deserialize, Default)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub(super) struct ClientSessionsFile {
+    /// The frontend's page that takes a client secret, which is put behind a `#` at its end. Default `/client-session` of the
+    /// bundle's own origin.
+    #[cfg_attr(feature = "schema", schemars(length(max = 512)))]
+    pub(super) url: Option<String>,
 }
 
 /// How a product words its answers.

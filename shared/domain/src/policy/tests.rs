@@ -19,6 +19,8 @@ fn the_default_policy_is_sound() {
     assert!(policy.find_route(&Method::parse("GET").unwrap(), &path).is_none());
 }
 
+const CORS: &str = "cors: { origins: [\"*\"] }";
+
 /// The line of the default policy on which `text` stands, from 1.
 fn line_of(text: &str) -> u64 {
     let before = Policy::DEFAULT_TEXT.split(text).next().unwrap_or_default();
@@ -54,6 +56,10 @@ fn each_broken_rule_is_named_with_its_line_and_field() {
             "routes[1].scope",
             "scope \"demo:wrote\" is not in the catalogue",
         ),
+        (CORS, "cors: { origins: [] }", "cors.origins", "must not be empty"),
+        (CORS, "cors: { origins: [a.com, \"*\"] }", "cors.origins[1]", "stands alone"),
+        (CORS, "cors: { origins: [a.com, \"null/\"] }", "cors.origins[1]", "is no origin"),
+        (CORS, "client_sessions: { url: \"http://a.com\" }", "client_sessions.url", "is no https url"),
         ("burst: 2", "burst: 6", "routes[3].burst", "burst must not exceed"),
         ("per_minute: 5, burst: 2", "burst: 2", "routes[3].burst", "name one of per_second"),
         ("per_minute: 5, burst: 2", "per_minute: 5, per_second: 1", "routes[3].per_minute", "name one of per_second"),

@@ -18,6 +18,7 @@ async fn tell(Extension(admission): Extension<Admission>, headers: HeaderMap) ->
     let seen: Vec<_> = headers.keys().filter(|name| name.as_str().contains("faregate")).collect();
     let Admission { principal, charge, reserved, request_id } = admission;
     let may_write = principal.scopes.permits(&Scope::parse("demo:write").unwrap());
+    let charge = charge.map_or_else(|| "uncharged".to_owned(), |charge| charge.to_string());
     let text = format!(
         "{} {} {:?} {} {} {may_write} {charge} {reserved:?} {request_id} {seen:?} {:?}",
         principal.account,

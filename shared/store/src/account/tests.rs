@@ -40,6 +40,7 @@ pub(crate) fn session_cell(account: &Account) -> Cell {
         limits: Limits::new(100, 0, 10_000, 10).unwrap(),
         purse: Purse::empty(None),
         leases: faregate_domain::lease::Leases::default(),
+        tabs: faregate_domain::client_session::Tabs::default(),
         project_window: None,
         counters: faregate_domain::counters::Counters::default(),
     }

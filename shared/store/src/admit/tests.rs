@@ -5,9 +5,10 @@ use faregate_domain::{
     attempt::{Proof, RouteBucket},
     cell::{CellId, Owner, Purse, Status, StoredProof},
     charge::ChargeNonce,
+    client_session::{ClientPass, Tabs},
     counters::Counters,
     funding::{Grant, TokenSlice},
-    id::{AccountId, KeyId, ProjectId, SessionId},
+    id::{AccountId, ClientSessionId, KeyId, ProjectId, SessionId},
     key::KeyHash,
     lease::{Lease, Leases},
     limit::{Opening, QuotaPolicy, Rate},
@@ -196,6 +197,7 @@ async fn lay(store: &Store, minutes: &[(Minute, i64)], secrets: KeySecrets) {
             ..Purse::empty(None)
         },
         leases: Leases::default(),
+        tabs: Tabs::default(),
         project_window: None,
         counters: Counters::default(),
     };
@@ -280,4 +282,35 @@ async fn a_secret_is_taken_only_in_the_form_that_the_rotation_demands_and_moves_
             assert_eq!(cell.secrets(), Some(&wanted), "{told}");
         }
     }
+}
+
+#[test]
+fn the_form_of_a_client_session_adds_to_its_tab_and_the_plain_one_pays_nothing_for_it() {
+    let pass = |ceiling: Option<u64>| ClientPass {
+        session: ClientSessionId::mint(&mut |pool| pool.fill(7)),
+        key: KeyId::mint(&mut |pool| pool.fill(1)),
+        environment: "sandbox".into(),
+        grants: GrantSet::new([ScopeGrant::parse("demo:*").unwrap()]).unwrap(),
+        allowlist: None,
+        ceiling: ceiling.map(|ceiling| MicroUsd::new(ceiling).unwrap()),
+        issued_at: attempt().now,
+        end: attempt().now.plus_s(60),
+    };
+    let with = |ceiling| admission(&Attempt { proof: Proof::Client(Box::new(pass(ceiling))), ..attempt() });
+    let open = with(None);
+    assert!(open.condition.as_ref().unwrap().starts_with("attribute_not_exists(c.#c) AND st = :active"), "{open:?}");
+    assert!(open.update.starts_with("SET ls = :ls, w = :k"), "{}", open.update);
+    let capped = with(Some(50_000));
+    assert!(capped.condition.as_ref().unwrap().starts_with("c.#c <= :ceiling AND st = :active"), "{capped:?}");
+    assert!(capped.update.starts_with("SET ls = :ls, c.#c = c.#c + :tab, w = :k"), "{}", capped.update);
+    let room = &capped.values().unwrap()[":ceiling"];
+    assert_eq!(
+        *room,
+        AttributeValue::N("17925408700000000000040000".into()),
+        "the end, then the ceiling less the price"
+    );
+    let below = &with(Some(9_999)).values().unwrap()[":ceiling"];
+    assert_eq!(*below, AttributeValue::N("17925408699999999999999999".into()), "no tab with that end is so small");
+    let plain = admission(&attempt());
+    assert!(!format!("{plain:?}").contains("#c"), "{plain:?}");
 }

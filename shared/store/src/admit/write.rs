@@ -19,7 +19,7 @@ use crate::{
             highest_attribute, minute_attribute, route_attribute, spent_day_attribute, spent_month_attribute,
             stale_attribute, tokens_attribute,
         },
-        secrets,
+        secrets, tabs,
     },
     expression::{Builder, Write},
 };
@@ -48,6 +48,7 @@ fn require_caller(builder: &mut Builder, attempt: &Attempt) {
             builder.name("#j", id.suffix());
             builder.require("se.#j > :now");
         }
+        Proof::Client(pass) => tabs::require_and_charge(builder, attempt, pass),
     }
     builder.string(":active", "A");
     builder.require("st = :active");
@@ -224,11 +225,13 @@ pub(super) fn remove_stale(builder: &mut Builder, stale: &[Stale], now: Timestam
     for (number, stale) in stale.iter().enumerate() {
         let placeholder = format!("#x{number}");
         builder.name(&placeholder, stale_attribute(stale));
-        if matches!(stale, Stale::Slot(_)) {
-            builder.require(format!("NOT q.{placeholder} >= :idle"));
-            builder.remove(format!("q.{placeholder}"));
-        } else {
-            builder.remove(placeholder);
+        match stale {
+            Stale::Slot(_) => {
+                builder.require(format!("NOT q.{placeholder} >= :idle"));
+                builder.remove(format!("q.{placeholder}"));
+            }
+            Stale::Tab(_) => builder.remove(format!("c.{placeholder}")),
+            _ => builder.remove(placeholder),
         }
     }
 }

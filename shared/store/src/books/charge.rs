@@ -1,7 +1,7 @@
 //! A charge that is to be settled: where its row is, or, where the settlement was seen first, how it was settled.
 //!
 //! ```text
-//! at am ro           when it was admitted (epoch ms), what it reserved (µUSD), its route
+//! at am ro cs        when it was admitted (epoch ms), what it reserved (µUSD), its route, its client session
 //! oc ac er se s      how it was settled, as in a row: written first only where the admission is missing from the books
 //! ttl                long after the last charge of that time was settled (epoch s)
 //! ```
@@ -11,6 +11,7 @@ use faregate_domain::{
     books::SettledCharge,
     cell::CellId,
     charge::ChargeNonce,
+    id::ClientSessionId,
     money::MicroUsd,
     time::{Day, Timestamp},
 };
@@ -37,6 +38,8 @@ pub struct Awaited {
     pub reserved: MicroUsd,
     /// Its route.
     pub route: String,
+    /// The client session in whose name the key was used.
+    pub session: Option<ClientSessionId>,
 }
 
 impl Store {
@@ -83,6 +86,10 @@ pub(crate) fn awaiting(cell: &CellId, awaited: &Awaited) -> Write {
     for clause in ["#at = :at", "am = :amount", "ro = :route", "#ttl = :ttl"] {
         builder.set(clause);
     }
+    if let Some(session) = &awaited.session {
+        builder.string(":session", session.suffix());
+        builder.set("cs = :session");
+    }
     builder.require("attribute_not_exists(oc)");
     builder.build(book_of(cell), &sort_key(&awaited.charge))
 }
@@ -109,6 +116,10 @@ fn parse(charge: &ChargeNonce, item: &Item) -> Result<Awaited, StoreError> {
         at: Timestamp::from_epoch_ms(read.number("at")?),
         reserved: read.money("am")?,
         route: read.string("ro")?.to_owned(),
+        session: item
+            .get("cs")
+            .and_then(|value| value.as_s().ok())
+            .and_then(|text| ClientSessionId::from_suffix(text).ok()),
     })
 }
 

@@ -67,7 +67,7 @@ impl Store {
         limit: u16,
     ) -> Result<Vec<(String, Event)>, StoreError> {
         let items = self.find_range(book_of(cell), EVENT, after, limit, Order::Descending).await?;
-        items.iter().map(parse).collect()
+        items.iter().map(parse_event).collect()
     }
 
     /// Who is known to have used a cell.
@@ -140,7 +140,11 @@ impl Event {
     }
 }
 
-fn parse(item: &Item) -> Result<(String, Event), StoreError> {
+/// Reads an event's item, and its sort key.
+///
+/// # Errors
+/// [`StoreError::Malformed`] names what cannot be read.
+pub fn parse_event(item: &Item) -> Result<(String, Event), StoreError> {
     let read = Reader { item };
     let malformed = |attribute: &str| StoreError::malformed("event", attribute);
     let (sort, kind) = (read.string("sk")?, read.string("kd")?);

@@ -10,7 +10,7 @@ use faregate_domain::{
 
 use crate::{
     StoreError,
-    cell::{CELL, Reader},
+    cell::{CELL, Reader, tabs},
 };
 
 /// One item, attribute by attribute.
@@ -51,6 +51,7 @@ fn parse_image(item: &Item) -> Result<Image, StoreError> {
         requests: read.number("n")?,
         is_leased: last_row.as_ref().is_some_and(|row| leases.held.contains_key(&row.charge)),
         last_row,
+        last_of_session: tabs::last(item)?,
         settlements: read.find_number("sn")?.unwrap_or(0),
         last_settled,
         grant_seq: read.number("gs")?,

@@ -5,6 +5,7 @@
 //! ro co            route, code                        nw ag    network, family of agents, where they are known
 //! am le            charged or reserved (µUSD), 1 where it is only reserved
 //! oc ac er se s    how it was settled: S or F, actual (µUSD), error code, when (epoch ms), number in the cell
+//! cs               the client session in whose name the key was used
 //! ia ir            the index `requests`: account, and the same as in the sort key      ttl     when it may go (epoch s)
 //! ```
 
@@ -13,7 +14,7 @@ use faregate_domain::{
     books::SettledCharge,
     cell::CellId,
     charge::ChargeNonce,
-    id::{AccountId, ProjectId},
+    id::{AccountId, ClientSessionId, ProjectId},
     money::MicroUsd,
     settlement::{ErrorCode, Outcome, Settlement},
     time::Timestamp,
@@ -55,6 +56,8 @@ pub struct RequestRow {
     pub amount: MicroUsd,
     /// Whether that is only reserved until it is settled.
     pub is_leased: bool,
+    /// The client session in whose name the key was used.
+    pub session: Option<ClientSessionId>,
     /// How it was settled.
     pub settled: Option<RowSettlement>,
     /// From when on it is not shown any more.
@@ -162,6 +165,9 @@ pub(crate) fn entering(row: &RequestRow) -> Write {
     if row.is_leased {
         set("le", number(1));
     }
+    if let Some(session) = &row.session {
+        set("cs", AttributeValue::S(session.suffix().to_owned()));
+    }
     if let Some(settled) = &row.settled {
         for (name, value) in settlement_values(settled) {
             set(name, value);
@@ -222,6 +228,7 @@ pub(crate) fn parse_row(item: &Item) -> Result<RequestRow, StoreError> {
         agent: text("ag"),
         amount: read.money("am")?,
         is_leased: item.contains_key("le"),
+        session: text("cs").and_then(|suffix| ClientSessionId::from_suffix(&suffix).ok()),
         settled: parse_settlement(item)?,
         expires_at: Timestamp::from_epoch_s(read.number("ttl")?),
     })

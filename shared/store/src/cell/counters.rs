@@ -48,7 +48,7 @@ pub(crate) fn spent_month_attribute(month: Month) -> String {
     format!("z{}", month.0)
 }
 
-/// The attribute of a counter that can be removed; that of a slot is a member of the map of slots.
+/// The attribute of a counter that can be removed; those of a slot and of a tab are members of maps.
 pub(crate) fn stale_attribute(stale: &Stale) -> String {
     match stale {
         Stale::Minute(minute) => minute_attribute(*minute),
@@ -58,6 +58,7 @@ pub(crate) fn stale_attribute(stale: &Stale) -> String {
         Stale::SpentDay(day) => spent_day_attribute(*day),
         Stale::SpentMonth(month) => spent_month_attribute(*month),
         Stale::Slot(lane) => lane.clone(),
+        Stale::Tab(session) => session.suffix().to_owned(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Changes of a key: one conditional update where that is enough, one transaction where money or the name moves too.
 
-use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::AttributeValue;
 use faregate_domain::{
     amendment::WindowShift,
     cell::{CellId, Status},
@@ -78,33 +78,36 @@ impl Store {
     ) -> Result<bool, StoreError> {
         let cell = cell_write(account, id, amendment);
         let recall = amendment.budget.as_ref().and_then(|budget| budget.recall.as_ref());
-        if amendment.name.is_none() && recall.is_none() {
+        let is_described = amendment.name.is_some() || amendment.expires_at.is_some();
+        if !is_described && recall.is_none() {
             if cell.update.is_empty() {
                 return Ok(true);
             }
             return Ok(matches!(self.update(&cell).await?, Written::Applied(_)));
         }
         let mut items = vec![self.part(&cell)?];
-        if let Some(name) = &amendment.name {
-            items.push(self.rename(account, id, name)?);
+        if is_described {
+            items.push(self.part(&description_write(account, id, amendment))?);
         }
         if let Some((project, recall)) = recall {
             items.push(self.part(&wallet_write(project, &CellId::Key(id.clone()), recall))?);
         }
         Ok(matches!(self.transact(items).await?, Transacted::Applied))
     }
+}
 
-    fn rename(&self, account: &AccountId, id: &KeyId, name: &str) -> Result<TransactWriteItem, StoreError> {
-        let update = Update::builder()
-            .table_name(self.table())
-            .key("pk", AttributeValue::S(account.to_string()))
-            .key("sk", AttributeValue::S(id.to_string()))
-            .update_expression("SET nm = :name")
-            .condition_expression("attribute_exists(pk)")
-            .expression_attribute_values(":name", AttributeValue::S(name.to_owned()));
-        let update = update.build().map_err(|_| StoreError::malformed("key", "pk"))?;
-        Ok(TransactWriteItem::builder().update(update).build())
+/// The description's part of a change: the name, and a copy of the end.
+fn description_write(account: &AccountId, id: &KeyId, amendment: &KeyAmendment) -> Write {
+    let mut builder = Builder::default();
+    builder.require("attribute_exists(pk)");
+    if let Some(name) = &amendment.name {
+        builder.string(":name", name);
+        builder.set("nm = :name");
     }
+    if let Some(end) = amendment.expires_at {
+        set_or_remove(&mut builder, "xp", end.find().map(|end| AttributeValue::N(end.epoch_s().to_string())));
+    }
+    builder.build(account.to_string(), &id.to_string())
 }
 
 /// The cell's part of a change.

@@ -2,15 +2,15 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use faregate_domain::{
-    cell::{Cell, CellId, Status},
+    cell::{Cell, CellId, Owner, Status},
     id::{AccountId, KeyId, ProjectId},
     recall::Recall,
 };
 
 use crate::{
     Store, StoreError,
-    cell::{CELL, parse_cell, status_letter},
-    client::Written,
+    cell::{CELL, Reader, parse_cell, status_letter},
+    client::{Item, Written},
     expression::Builder,
     keys::{
         ACCOUNT,
@@ -70,4 +70,21 @@ impl Store {
         let wallet = self.part(&wallet_write(project, child, recall))?;
         Ok(matches!(self.transact(vec![cell, wallet]).await?, Transacted::Applied))
     }
+}
+
+/// The key that a write of a cell has ended, and whose it was; `None` for a write that ended none.
+///
+/// # Errors
+/// [`StoreError::Malformed`] names what cannot be read.
+pub fn parse_ended_key(before: Option<&Item>, after: &Item) -> Result<Option<(KeyId, Owner)>, StoreError> {
+    let is_ended =
+        |item: &Item| Reader { item }.string("st").is_ok_and(|letter| letter == status_letter(Status::Revoked));
+    if !is_ended(after) || before.is_some_and(is_ended) {
+        return Ok(None);
+    }
+    let read = Reader { item: after };
+    Ok(match KeyId::parse(read.string("pk")?) {
+        Ok(id) => Some((id, read.owner()?)),
+        Err(_) => None,
+    })
 }

@@ -1,4 +1,5 @@
-//! A key's new secret: one conditional write on its cell, which leaves everything else there as it is.
+//! A key's new secret: one conditional write on its cell, which leaves everything else there as it is, and with it what
+//! deliveries to the key's endpoints are signed under.
 
 use faregate_domain::{
     cell::{CellId, Status},
@@ -15,8 +16,8 @@ use crate::{
         secrets::{hash_value, is_current, require},
         status_letter,
     },
-    client::Written,
     expression::{Builder, Write},
+    hooks::SealedSecret,
     idempotency::Record,
     transaction::Transacted,
 };
@@ -34,6 +35,8 @@ pub struct KeyRotation<'k> {
     pub new: KeyHash,
     /// For how long the one in force still works.
     pub grace: Grace,
+    /// What deliveries to the key's endpoints are signed under from then on.
+    pub secret: &'k SealedSecret,
     /// The record of the request, which must not exist at `now`.
     pub record: Option<&'k Record>,
     /// The instant of the request.
@@ -57,25 +60,16 @@ impl Store {
     /// # Errors
     /// [`StoreError`] when DynamoDB gave no answer; the same rotation may be sent again, and is applied at most once.
     pub async fn rotate_key(&self, rotation: &KeyRotation<'_>) -> Result<RotationOutcome, StoreError> {
-        let write = cell_write(rotation);
-        let (item, is_recorded) = match rotation.record {
-            None => match self.update(&write).await? {
-                Written::Applied(_) => return Ok(RotationOutcome::Rotated),
-                Written::Refused(item) => (item, false),
-            },
-            Some(record) => {
-                let items = vec![self.part(&write)?, self.put_record(record, rotation.now)?];
-                match self.transact(items).await? {
-                    Transacted::Applied => return Ok(RotationOutcome::Rotated),
-                    Transacted::Refused(refused) => (refused.item(0).cloned(), refused.is_refused(1)),
-                }
-            }
-        };
+        let mut items = vec![self.part(&cell_write(rotation))?, self.rotate_secret(rotation.secret, rotation.now)?];
+        if let Some(record) = rotation.record {
+            items.push(self.put_record(record, rotation.now)?);
+        }
+        let Transacted::Refused(refused) = self.transact(items).await? else { return Ok(RotationOutcome::Rotated) };
         // An earlier send of this very rotation was applied and only its answer was lost.
-        if item.is_some_and(|item| is_current(&item, &rotation.new)) {
+        if refused.item(0).is_some_and(|item| is_current(item, &rotation.new)) {
             return Ok(RotationOutcome::Rotated);
         }
-        Ok(if is_recorded { RotationOutcome::Recorded } else { RotationOutcome::Outdated })
+        Ok(if refused.is_refused(2) { RotationOutcome::Recorded } else { RotationOutcome::Outdated })
     }
 
     /// Notes, for a request that changes nothing else in the cell, that one of `hashes` was used; without effect where

@@ -46,6 +46,7 @@ fn cell(number: u8) -> Cell {
         limits: Limits::new(10, 0, 100, 1).unwrap(),
         purse: Purse::empty(None),
         leases: faregate_domain::lease::Leases::default(),
+        tabs: faregate_domain::client_session::Tabs::default(),
         project_window: None,
         counters: faregate_domain::counters::Counters::default(),
     }
@@ -85,10 +86,20 @@ async fn table(available: u64) -> Store {
     store
 }
 
+fn sealed(number: u8, rotations: u64) -> SealedSecret {
+    SealedSecret { account: account(), key: key_id(number), number: rotations, sealed: vec![number; 9] }
+}
+
+fn new<'k>(description: &'k KeyDescription, cell: &'k Cell, secret: &'k SealedSecret) -> NewKey<'k> {
+    let now = Timestamp::from_epoch_s(0);
+    NewKey { description, cell, settings_version: 0, max_keys: 9, secret, record: None, now }
+}
+
 async fn insert(store: &Store, number: u8, max_keys: u32, record: Option<&Record>, now: u64) -> KeyInsertion {
     let (description, cell) = (description(number), cell(number));
     let now = Timestamp::from_epoch_s(now);
-    let new = NewKey { description: &description, cell: &cell, settings_version: 0, max_keys, record, now };
+    let secret = sealed(number, 0);
+    let new = NewKey { max_keys, record, now, ..new(&description, &cell, &secret) };
     store.insert_key(&new).await.unwrap()
 }
 
@@ -134,9 +145,7 @@ async fn a_recorded_request_inserts_nothing_until_it_is_forgotten() {
 async fn an_account_that_is_not_there_gets_no_key() {
     let store = fresh::table().await;
     let (description, cell) = (description(5), cell(5));
-    let now = Timestamp::from_epoch_s(0);
-    let new = NewKey { description: &description, cell: &cell, settings_version: 0, max_keys: 9, record: None, now };
-    assert!(store.insert_key(&new).await.is_err());
+    assert!(store.insert_key(&new(&description, &cell, &sealed(5, 0))).await.is_err());
     assert_eq!(store.find_cell(&CellId::Key(key_id(5))).await.unwrap(), None);
 }
 
@@ -150,7 +159,8 @@ async fn another_accounts_key_is_neither_changed_nor_revoked() {
     assert_eq!(store.revoke_key(&other, &key_id(5)).await.unwrap(), None);
     let (before, new, now) = (secrets(&store).await, KeyHash::from_bytes([8; 32]), Timestamp::from_epoch_s(60));
     let (id, grace) = (key_id(5), Grace::Until(now));
-    let rotation = KeyRotation { account: &other, id: &id, before: &before, new, grace, record: None, now };
+    let secret = &sealed(5, 1);
+    let rotation = KeyRotation { account: &other, id: &id, before: &before, new, grace, secret, record: None, now };
     assert_eq!(store.rotate_key(&rotation).await.unwrap(), RotationOutcome::Outdated);
     assert_eq!(store.find_cell(&CellId::Key(key_id(5))).await.unwrap(), Some(cell(5)));
 }
@@ -341,51 +351,13 @@ async fn a_key_is_not_inserted_into_a_project_that_was_changed_meanwhile() {
     assert!(store.amend_project(&account(), &project(), &amendment).await.unwrap());
     assert_eq!(insert(&store, 5, 9, None, 0).await, KeyInsertion::Outdated);
     let (description, cell) = (description(5), cell(5));
-    let now = Timestamp::from_epoch_s(0);
-    let new = NewKey { description: &description, cell: &cell, settings_version: 1, max_keys: 9, record: None, now };
+    let secret = sealed(5, 0);
+    let new = NewKey { settings_version: 1, ..new(&description, &cell, &secret) };
     assert_eq!(store.insert_key(&new).await.unwrap(), KeyInsertion::Inserted);
-}
-
-/// Rotates key 5 to the hash of that digit, from the secrets that `before` says.
-async fn rotate(
-    store: &Store,
-    before: &KeySecrets,
-    digit: u8,
-    grace: Grace,
-    record: Option<&Record>,
-) -> RotationOutcome {
-    let (account, id, new, now) = (account(), key_id(5), KeyHash::from_bytes([digit; 32]), Timestamp::from_epoch_s(60));
-    store.rotate_key(&KeyRotation { account: &account, id: &id, before, new, grace, record, now }).await.unwrap()
 }
 
 async fn secrets(store: &Store) -> KeySecrets {
     *store.find_cell(&CellId::Key(key_id(5))).await.unwrap().unwrap().secrets().unwrap()
 }
 
-#[tokio::test]
-async fn a_rotation_that_is_sent_again_is_the_same_rotation() {
-    let (hash, now) = (|digit| KeyHash::from_bytes([digit; 32]), Timestamp::from_epoch_s(60));
-    let graces = [Grace::Until(now.plus_s(9)), Grace::FromFirstUse { seconds: 9 }];
-    for record in [None, Some(&record(600))] {
-        let store = table(0).await;
-        insert(&store, 5, 9, None, 0).await;
-        let mut before = secrets(&store).await;
-        for (grace, digit) in graces.into_iter().chain(graces).zip(6..) {
-            for _ in 0..2 {
-                assert_eq!(rotate(&store, &before, digit, grace, record).await, RotationOutcome::Rotated);
-            }
-            let outcome = rotate(&store, &before, 99, grace, record).await;
-            let wanted = if record.is_some() { RotationOutcome::Recorded } else { RotationOutcome::Outdated };
-            assert_eq!((outcome, secrets(&store).await), (wanted, before.rotated(hash(digit), grace, now)));
-            if record.is_some() {
-                break;
-            }
-            before = secrets(&store).await;
-            store.note_use(&CellId::Key(key_id(5)), &[before.rotation.unwrap().old], Secret::Old, now).await.unwrap();
-            assert_eq!(secrets(&store).await.rotation.unwrap().old_used_at, Some(now));
-        }
-        store.revoke_key(&account(), &key_id(5)).await.unwrap();
-        let before = secrets(&store).await;
-        assert_eq!(rotate(&store, &before, 50, graces[0], None).await, RotationOutcome::Outdated);
-    }
-}
+mod rotation;

@@ -5,10 +5,11 @@ use faregate_domain::{
     time::Timestamp,
 };
 use faregate_store::{
-    Awaited, Booked, Booking, Event, KnownCallers, Movement, RequestRow, RowSettlement, SetAside, Store,
+    Awaited, Booked, Booking, Event, KnownCallers, Movement, RequestRow, RowSettlement, SessionFact, SessionSequence,
+    SetAside, Store,
 };
 
-use super::{Scene, charge, settled, slot, usd};
+use super::{Scene, charge, client_session, settled, slot, usd};
 
 /// One of the ledger's writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,11 +40,12 @@ pub(super) enum Step {
     IntoGap,
     Correction,
     ManyWords,
+    ClientSession,
     Aside,
 }
 
 /// Each of them, in an order in which it finds what it needs, and whether it changes anything.
-pub(super) const STEPS: [(Step, bool); 28] = [
+pub(super) const STEPS: [(Step, bool); 29] = [
     (Step::Active, true),
     (Step::Row, true),
     (Step::LeasedRow, true),
@@ -71,6 +73,7 @@ pub(super) const STEPS: [(Step, bool); 28] = [
     (Step::IntoGap, true),
     (Step::Correction, true),
     (Step::ManyWords, true),
+    (Step::ClientSession, true),
     (Step::Aside, true),
 ];
 
@@ -104,6 +107,16 @@ impl Step {
             Self::Hour | Self::Day | Self::BeyondGap | Self::IntoGap | Self::Correction | Self::ManyWords => {
                 self.book(store, scene, try_).await;
             }
+            Self::ClientSession => {
+                let fact = |sequence, seq, micro_usd| SessionFact { sequence, seq, micro_usd };
+                let charged = i64::try_from(100 * try_).unwrap();
+                let facts = [
+                    fact(SessionSequence::Requests, 1, charged),
+                    fact(SessionSequence::Requests, 2, charged),
+                    fact(SessionSequence::Settlements, 1, -63),
+                ];
+                store.book_session(&client_session(), &facts).await.unwrap();
+            }
             Self::Aside => {
                 let (number, record) = ("100000000000000000042".to_owned(), r#"{"dynamodb":{}}"#.to_owned());
                 let aside = SetAside { sequence_number: number, why: "no row".to_owned(), record, at: scene.now };
@@ -124,6 +137,7 @@ impl Step {
         RequestRow {
             cell: scene.cell.clone(),
             charge: charge(number),
+            session: (self == Self::LeasedRow).then(client_session),
             seq: number.into(),
             at: scene.now,
             account: scene.owner.account.clone(),
@@ -143,7 +157,13 @@ impl Step {
     async fn settle(self, store: &Store, scene: &Scene) {
         let number = if matches!(self, Self::Await | Self::NoteAwaited) { 2 } else { 4 };
         let route = "GET /demo/free".to_owned();
-        let awaited = Awaited { charge: charge(number), at: scene.now, reserved: usd(100), route };
+        let awaited = Awaited {
+            charge: charge(number),
+            at: scene.now,
+            reserved: usd(100),
+            route,
+            session: Some(client_session()),
+        };
         // Not every engine says what stands there; the items are compared.
         if matches!(self, Self::Await | Self::AwaitNoted) {
             store.await_settlement(&scene.cell, &awaited).await.unwrap();

@@ -101,6 +101,7 @@ impl Shelf {
             agent: random.bool().then(|| "curl".to_owned()),
             amount: MicroUsd::new(random.u64(..50_000)).unwrap(),
             is_leased,
+            session: None,
             settled: (is_leased && random.bool()).then_some(RowSettlement { settlement, at, seq: 1 }),
             expires_at: at.plus_s(retention * Day::SECONDS),
         }

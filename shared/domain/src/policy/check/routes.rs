@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::super::{
-    Management, Refusals, Route,
+    Management, Refusals, Route, SignedUrls,
     fault::{Fault, Findings},
     field::Field,
-    shape::{PolicyFile, RefusalsFile, RouteFile, SettleFile},
+    shape::{PolicyFile, RefusalsFile, RouteFile, SettleFile, SignedUrlsFile},
 };
 use crate::{
     limit::{QuotaPolicy, Rate},
@@ -47,6 +47,12 @@ pub(super) fn checked(
             RefusalsFile::Gateway => Refusals::Gateway,
             RefusalsFile::Backend => Refusals::Backend,
         };
+        if let SignedUrlsFile::Accepted = one.signed_urls {
+            route.signed_urls = SignedUrls::Accepted;
+            if !route.is_uncounted() {
+                found.note(here.key("signed_urls"), Fault::Malformed("accepted".to_owned(), SIGNED_URLS_RULE));
+            }
+        }
         for (at, name) in one.environments.iter().enumerate() {
             if !file.environments.iter().any(|environment| environment.name == *name) {
                 found.note(here.key("environments").item(at), Fault::UnknownEnvironment(name.clone()));
@@ -133,4 +139,5 @@ impl Windows {
 const DEFAULT_LEASE_SECONDS: u64 = 900;
 /// A second to a day.
 const LEASE_SECONDS: std::ops::RangeInclusive<u64> = 1..=86_400;
+const SIGNED_URLS_RULE: &str = "is for routes without a price, a settlement and a limit of their own";
 const LEASE_RULE: &str = "is not between 1 and 86400";

@@ -49,7 +49,7 @@ fn keys_may_be_managed_elsewhere() {
         assert_eq!(faults(&format!("management:\n  keys: \"{keys}\"")).len(), 1, "{keys}");
     }
     let shadowed = with("management: { keys: /demo }");
-    assert_eq!(Policy::parse(&shadowed).unwrap_err().findings().len(), 4);
+    assert_eq!(Policy::parse(&shadowed).unwrap_err().findings().len(), 5);
 }
 
 #[test]

@@ -20,6 +20,7 @@ fn row(number: u8, at_ms: u64, route: &str) -> RequestRow {
         agent: None,
         amount: MicroUsd::ZERO,
         is_leased: false,
+        session: None,
         settled: None,
         expires_at: Timestamp::from_epoch_s(9_000),
     }

@@ -1,0 +1,15 @@
+//! The sessions function on AWS Lambda.
+
+use faregate_edge::secrets::SecretName;
+use faregate_gate::Services;
+use faregate_sessions::App;
+use lambda_http::{Error, Request, run, service_fn};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    faregate_edge::log::start();
+    let secrets = [SecretName::Pepper, SecretName::Tag, SecretName::Seal, SecretName::Link];
+    let app = App::new(Services::from_env(&secrets).await?);
+    let app = &app;
+    run(service_fn(move |request: Request| async move { Ok::<_, Error>(app.handle(request).await) })).await
+}
