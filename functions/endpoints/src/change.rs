@@ -56,16 +56,19 @@ impl App {
 struct Change {
     url: Option<String>,
     wish: Option<Wish>,
-    description: Option<Option<String>>,
+    description: Option<Described>,
     is_enabled: Option<bool>,
 }
+
+/// What the owner calls it, or that it is called nothing.
+struct Described(Option<String>);
 
 impl Change {
     fn of(body: ChangeBody, reach: faregate_domain::outbound::Reach) -> Result<Self, Problem> {
         Ok(Self {
             url: body.url.map(|url| body::url(&url, reach)).transpose()?,
             wish: body.events.as_deref().map(body::wish).transpose()?,
-            description: body.description.map(body::description).transpose()?,
+            description: body.description.map(body::description).transpose()?.map(Described),
             is_enabled: body.enabled,
         })
     }
@@ -82,7 +85,7 @@ impl Change {
         if let Some(wish) = &self.wish {
             after.wish = wish.clone();
         }
-        if let Some(description) = &self.description {
+        if let Some(Described(description)) = &self.description {
             after.description.clone_from(description);
         }
         match self.is_enabled {

@@ -19,7 +19,8 @@ pub(crate) struct Label {
     /// SHA-256 of the text, in hexadecimal: the text itself is not repeated.
     token_hash: String,
     token_type: String,
-    label: &'static str,
+    #[serde(rename = "label")]
+    verdict: &'static str,
 }
 
 impl App {
@@ -74,7 +75,7 @@ impl Label {
         Self {
             token_hash: hex::encode(Sha256::digest(found.token.expose_secret())),
             token_type: found.kind.clone(),
-            label: if is_key { "true_positive" } else { "false_positive" },
+            verdict: if is_key { "true_positive" } else { "false_positive" },
         }
     }
 }

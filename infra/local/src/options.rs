@@ -196,7 +196,7 @@ pub enum Scanner {
     Regex,
     /// A rule of gitleaks, TOML
     Gitleaks,
-    /// A custom detector of TruffleHog, YAML
+    /// A custom detector of `TruffleHog`, YAML
     Trufflehog,
 }
 

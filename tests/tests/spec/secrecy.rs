@@ -176,7 +176,8 @@ async fn listen(bundle: &Bundle, session: &Session, key: &Caller, id: &str, show
     *shown += &bundle.get(&format!("{path}/deliveries"), &session.caller()).await.text;
     let heard = receiver.take();
     assert!(heard.len() > 1, "somebody was told");
-    *shown += &format!("{heard:?}");
+    let heard = format!("{heard:?}");
+    *shown += &heard;
 }
 
 /// Sends an event, and Stripe's secret in places where it should not be; returns the event's signature.
