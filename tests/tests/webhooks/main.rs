@@ -33,7 +33,9 @@ impl Scene {
     }
 
     /// A scene in which the key has an endpoint, and nothing is to be told any more.
-    pub(crate) fn with_endpoint<'e>(events: &'e [&'e str]) -> Pin<Box<dyn Future<Output = (Self, String)> + 'e>> {
+    pub(crate) fn with_endpoint<'e>(
+        events: &'e [&'e str],
+    ) -> Pin<Box<dyn Future<Output = (Self, String)> + Send + 'e>> {
         // More than each test's own future should hold.
         Box::pin(async move {
             let mut scene = Self::new().await;
