@@ -115,14 +115,14 @@ test("an API that stays down is told of with a way on, wherever it is met", asyn
     isDown = true;
     await page.getByRole("link", { name: link, exact: true }).click();
     const trouble = page.getByRole("alert").filter({ hasText: "req-7" }).first();
-    await trouble.waitFor({ timeout: 20_000 });
+    await trouble.waitFor({ timeout: 60_000 });
     isDown = false;
     await trouble.getByRole("button", { name: "Try again" }).click();
     await page.getByText(heading, { exact: true }).first().waitFor();
   }
   await page.route("**/v1/me", (route) => route.abort());
   await page.goto(person.url);
-  await page.getByRole("alert").filter({ hasText: "could not be reached" }).waitFor({ timeout: 20_000 });
+  await page.getByRole("alert").filter({ hasText: "could not be reached" }).waitFor({ timeout: 60_000 });
   await page.unroute("**/v1/me");
   await page.getByRole("button", { name: "Try again" }).click();
   await page.getByRole("heading", { name: "Keys", exact: true }).waitFor();

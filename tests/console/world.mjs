@@ -96,7 +96,7 @@ export class Person {
   /** Another tab. */
   async open() {
     const page = await this.context.newPage();
-    page.setDefaultTimeout(15_000);
+    page.setDefaultTimeout(45_000);
     page.on("pageerror", (error) => this.faults.push(`error: ${error.message}`));
     page.on("console", (message) => {
       const text = message.text();
