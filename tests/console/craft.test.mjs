@@ -93,7 +93,7 @@ test("axe finds nothing on any page, wide and narrow, light and dark, with thing
     const { keys, me } = furnished;
     for (const [name, path] of [
       ["keys", "/keys"], ["key", `/keys?key=${keys[0].id}`], ["new-key", "/keys?new=1"], ["usage", "/usage?range=day"], ["usage-by-key", "/usage?group=key&range=day"],
-      ["requests", "/requests"], ["billing", "/billing"], ["projects", "/projects"], ["new-project", "/projects?new=1"], ["account", "/account"], ["operator", `/operator?account=${me.account_id}`],
+      ["requests", "/requests"], ["billing", "/billing"], ["projects", "/projects"], ["new-project", "/projects?new=1"], ["webhooks", "/webhooks"], ["new-webhook", "/webhooks?new=1"], ["client-sessions", "/client-sessions"], ["account", "/account"], ["operator", `/operator?account=${me.account_id}`],
     ]) {
       await page.goto(person.url + path);
       await page.locator("h1").waitFor();

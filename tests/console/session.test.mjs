@@ -151,7 +151,7 @@ test("pages that the console does not have say so, and every page opens by its a
   const person = await Person.of(program);
   const { page } = person;
   await person.signIn();
-  for (const name of ["keys", "usage", "requests", "billing", "projects", "account"]) {
+  for (const name of ["keys", "usage", "requests", "billing", "projects", "webhooks", "client-sessions", "account"]) {
     await page.goto(`${person.url}/${name}`);
     await eventually(async () => (await page.locator("nav a[aria-current]").getAttribute("href")) === `/console/${name}`, name);
     await page.locator("h1").waitFor();

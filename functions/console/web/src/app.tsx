@@ -19,6 +19,8 @@ const FETCHED: Partial<Record<PageName, () => Promise<ComponentType>>> = {
   requests: async () => (await import("./pages/requests")).RequestsPage,
   billing: async () => (await import("./pages/billing")).BillingPage,
   projects: async () => (await import("./pages/projects")).ProjectsPage,
+  webhooks: async () => (await import("./pages/webhooks")).WebhooksPage,
+  "client-sessions": async () => (await import("./pages/client-sessions")).ClientSessionsPage,
   operator: async () => (await import("./pages/operator")).OperatorPage,
 };
 

@@ -22,6 +22,9 @@ export type RefusedCalls = Schemas["RefusedCalls"];
 export type Analytics = Schemas["Analytics"];
 export type Payment = Schemas["Payment"];
 export type Catalogue = Schemas["Catalogue"];
+export type Webhook = Schemas["Webhook"];
+export type Delivery = Schemas["Delivery"];
+export type ClientSession = Schemas["ClientSession"];
 export type Explanation = Schemas["Explanation"];
 
 const options = { baseUrl: location.origin };

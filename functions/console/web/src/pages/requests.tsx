@@ -166,6 +166,7 @@ function Admitted({ of, names, isAllAccounts }: LineProps<Row>) {
               <div><dt>Charge</dt><dd><code>{of.id}</code></dd></div>
               <div><dt>Reserved</dt><dd>{of.reserved_usd === null ? "nothing: the price is fixed" : usd(of.reserved_usd)}</dd></div>
               <div><dt>Settled</dt><dd>{of.settled_at ? <><Time at={of.settled_at} as={moment} /> {of.outcome && <Status of={of.outcome} />}</> : of.reserved_usd === null ? "–" : "not yet"}</dd></div>
+              {of.client_session_id && <div><dt>Client session</dt><dd><code>{of.client_session_id}</code></dd></div>}
               {of.error_code && <div><dt>Error</dt><dd><code>{of.error_code}</code></dd></div>}
               <div><dt>Account</dt><dd><code>{of.account_id}</code></dd></div>
               <div><dt>From</dt><dd>{[of.network, of.agent].filter(Boolean).join(" · ") || "not known"}</dd></div>

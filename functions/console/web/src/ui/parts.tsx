@@ -78,7 +78,7 @@ export function Time({ at, as = away }: { at: string | null | undefined; as?: (i
   return <time dateTime={at} title={`${moment(at)} (${at})`}>{as(at)}</time>;
 }
 
-const STATUS: Record<string, string> = { active: "good", succeeded: "good", ok: "good", frozen: "cold", expired: "dim", revoked: "dim", failed: "bad", refused: "bad", delivered: "good", enabled: "good", disabled: "dim", pending: "cold" };
+const STATUS: Record<string, string> = { active: "good", succeeded: "good", ok: "good", frozen: "cold", expired: "dim", revoked: "dim", failed: "bad", refused: "bad", delivered: "good", enabled: "good", disabled: "dim", cancelled: "dim", pending: "cold" };
 
 export function Status({ of, as }: { of: string; as?: string }) {
   return <span class={`status ${STATUS[as ?? of] ?? "plain"}`}>{of}</span>;

@@ -15,6 +15,8 @@ const PLACES: readonly (readonly [PageName, string])[] = [
   ["requests", "Requests"],
   ["billing", "Billing"],
   ["projects", "Projects"],
+  ["webhooks", "Webhooks"],
+  ["client-sessions", "Client sessions"],
   ["account", "Account"],
 ];
 
