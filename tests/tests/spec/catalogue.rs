@@ -22,7 +22,7 @@ async fn the_catalogue_says_what_the_policy_has_and_not_who_operates_it() {
     let routes: Vec<_> = policy.routes().iter().map(|route| route.template.clone()).collect();
     assert_eq!(names("routes", "route"), routes);
     let costs: Vec<&Value> = said["routes"].as_array().unwrap().iter().map(|route| &route["cost_usd"]).collect();
-    assert_eq!(costs, [&json!(0), &json!(0.01), &json!(0.1), &json!(0)]);
+    assert_eq!(costs, [&json!(0), &json!(0.01), &json!(0.1), &json!(0), &json!(0)]);
     assert_eq!(said["routes"][2]["settle"], true);
     assert_eq!(said["plans"][0]["max_keys"], 100);
     let reserved: Vec<_> =
