@@ -11,12 +11,12 @@ use faregate_domain::policy::Policy;
 use faregate_edge::now::Clock;
 use faregate_gate::Services;
 use faregate_store::{SetAside, Store, StoreError};
-use serde::Serialize;
+use faregate_stream::{BatchAnswer, records, sequence_number};
 use serde_json::Value;
 use tokio::task::JoinSet;
 
 pub use crate::enter::EnterError;
-use crate::record::{Record, Told, by_cell, records, sequence_number};
+use crate::record::{Record, Told, by_cell};
 
 /// The ledger function; cheap to clone.
 #[derive(Clone)]
@@ -25,22 +25,6 @@ pub struct App {
     policy: Arc<Policy>,
     clock: Clock,
     seen: odd::Seen,
-}
-
-/// What Lambda is told of a batch: the records from the first of these on are delivered again.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct BatchAnswer {
-    /// The records that failed.
-    pub batch_item_failures: Vec<ItemFailure>,
-}
-
-/// One record that failed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ItemFailure {
-    /// Its number in the stream.
-    pub item_identifier: String,
 }
 
 impl App {
@@ -86,8 +70,7 @@ impl App {
         }
         failed = failed.into_iter().chain(self.enter_all(told).await).min();
         let answer = failed.and_then(|place| records.get(place)).and_then(sequence_number);
-        let failures = answer.map(|number| ItemFailure { item_identifier: number.to_owned() });
-        Ok(BatchAnswer { batch_item_failures: failures.into_iter().collect() })
+        Ok(answer.map(str::to_owned).into_iter().collect())
     }
 
     /// Enters one record that was not taken before; false where it still cannot be understood.

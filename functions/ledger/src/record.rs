@@ -5,10 +5,9 @@ use std::collections::HashMap;
 use faregate_domain::{
     books::{Change, Fact, Unreadable},
     refused::RefusedDay,
-    time::Timestamp,
 };
-use faregate_store::{Item, StoreError, is_cell, is_refused, parse_change, parse_refused};
-use serde::Deserialize;
+use faregate_store::{StoreError, is_cell, is_refused, parse_change, parse_refused};
+use faregate_stream::{self as stream, NotARecord};
 use serde_json::Value;
 
 /// A write of a cell, and what it did.
@@ -39,70 +38,34 @@ impl Record {
     /// # Errors
     /// [`Poison`] where it is about a cell and cannot be understood.
     pub(crate) fn parse(value: &Value) -> Result<Self, Poison> {
-        let StreamRecord { dynamodb: written } = StreamRecord::deserialize(value)?;
-        let keys = Item::from(written.keys);
+        let stream::Record { keys, before, after, sequence_number, written_at } = stream::Record::parse(value)?;
+        // Neither is ever deleted; one that is gone was removed by hand.
+        let Some(after) = after else { return Ok(Self::Other) };
         if is_refused(&keys) {
-            let Some(after) = written.new_image else { return Ok(Self::Other) };
-            let before = written.old_image.map(|item| parse_refused(&item.into())).transpose()?;
-            return Ok(Self::Refused(Box::new((before, parse_refused(&after.into())?))));
+            let before = before.as_ref().map(parse_refused).transpose()?;
+            return Ok(Self::Refused(Box::new((before, parse_refused(&after)?))));
         }
         if !is_cell(&keys) {
             return Ok(Self::Other);
         }
-        // Cells are never deleted; one that is gone was removed by hand.
-        let Some(after) = written.new_image else { return Ok(Self::Other) };
-        let (before, after) = (written.old_image.map(Item::from), Item::from(after));
-        let at = written.approximate_creation_date_time.to_string();
-        let seconds = at.split('.').next().and_then(|text| text.parse().ok());
-        let at = Timestamp::from_epoch_s(seconds.ok_or(Poison::Time)?);
-        let change = parse_change(before.as_ref(), &after, at)?;
+        let change = parse_change(before.as_ref(), &after, written_at)?;
         let facts = change.facts()?;
-        Ok(Self::Cell(Box::new(Told { sequence_number: written.sequence_number, change, facts })))
+        Ok(Self::Cell(Box::new(Told { sequence_number, change, facts })))
     }
-}
-
-/// The number of a record, where it has one.
-pub(crate) fn sequence_number(value: &Value) -> Option<&str> {
-    value.pointer("/dynamodb/SequenceNumber").and_then(Value::as_str)
 }
 
 /// Why a record cannot be understood.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Poison {
     /// It is no record of a stream.
-    #[error("no record of a stream: {0}")]
-    Shape(#[from] serde_json::Error),
+    #[error(transparent)]
+    Shape(#[from] NotARecord),
     /// An item in it has another shape.
     #[error(transparent)]
     Item(#[from] StoreError),
     /// The two images do not belong together.
     #[error(transparent)]
     Difference(#[from] Unreadable),
-    /// It has no time.
-    #[error("the time of the write is missing")]
-    Time,
-}
-
-#[derive(Deserialize)]
-struct StreamRecord {
-    dynamodb: Written,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Written {
-    keys: serde_dynamo::Item,
-    #[serde(default)]
-    new_image: Option<serde_dynamo::Item>,
-    #[serde(default)]
-    old_image: Option<serde_dynamo::Item>,
-    sequence_number: String,
-    approximate_creation_date_time: serde_json::Number,
-}
-
-/// The records of an event.
-pub(crate) fn records(event: &Value) -> Option<&Vec<Value>> {
-    event.get("Records").and_then(Value::as_array)
 }
 
 /// Which cell each record's write belongs to, in the order of the records.

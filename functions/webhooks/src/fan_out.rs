@@ -8,12 +8,13 @@ use faregate_domain::{
     webhook::{Delivery, Endpoint, Event, Reason},
 };
 use faregate_store::{KeyDescription, Reminder};
+use faregate_stream::sequence_number;
 use serde_json::Value;
 
 use crate::{
     App, HandleError,
     news::{self, Named},
-    record::{News, Told, sequence_number},
+    record::{News, Told},
 };
 
 /// The endpoints of accounts, as one batch has seen them.

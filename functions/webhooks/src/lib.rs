@@ -19,7 +19,7 @@ use faregate_domain::outbound::Reach;
 use faregate_gate::{Services, signing::SigningError};
 use faregate_outbound::Outbound;
 use faregate_store::StoreError;
-use serde::Serialize;
+use faregate_stream::{BatchAnswer, records};
 use serde_json::Value;
 
 pub use queues::{Queues, QueuesError};
@@ -31,22 +31,6 @@ pub struct App {
     services: Services,
     outbound: Outbound,
     queues: Queues,
-}
-
-/// What Lambda is told of a batch: of the stream, the records from the first of these on come again; of a queue, these do.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct BatchAnswer {
-    /// What failed.
-    pub batch_item_failures: Vec<ItemFailure>,
-}
-
-/// One record or message that failed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ItemFailure {
-    /// Its number in the stream, or its name in the queue.
-    pub item_identifier: String,
 }
 
 impl App {
@@ -66,14 +50,12 @@ impl App {
             Some("reseal") => return self.reseal().await.map(|()| BatchAnswer::default()),
             _ => {}
         }
-        let records = event.get("Records").and_then(Value::as_array).ok_or(HandleError::Foreign)?;
-        let failed = if records.iter().all(|record| record.get("dynamodb").is_some()) {
+        let records = records(&event).ok_or(HandleError::Foreign)?;
+        Ok(if records.iter().all(|record| record.get("dynamodb").is_some()) {
             self.take_records(records).await.into_iter().collect()
         } else {
-            self.take_messages(records).await
-        };
-        let failures = failed.into_iter().map(|item_identifier| ItemFailure { item_identifier });
-        Ok(BatchAnswer { batch_item_failures: failures.collect() })
+            self.take_messages(records).await.into_iter().collect()
+        })
     }
 
     fn reach(&self) -> Reach {

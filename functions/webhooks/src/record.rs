@@ -12,7 +12,7 @@ use faregate_store::{
     is_endpoint, parse_delivery, parse_ended_key, parse_endpoint, parse_entry, parse_event, parse_key_secrets,
     parse_new_key, parse_redeemed_session,
 };
-use serde::Deserialize;
+use faregate_stream::{NotARecord, Record};
 use serde_json::Value;
 
 /// What a record tells.
@@ -52,13 +52,8 @@ impl Told {
     /// # Errors
     /// [`Unreadable`] where it cannot be understood.
     pub(crate) fn parse(value: &Value) -> Result<Self, Unreadable> {
-        let StreamRecord { dynamodb: written } = StreamRecord::deserialize(value)?;
-        let at = written.approximate_creation_date_time.to_string();
-        let at = at.split('.').next().and_then(|text| text.parse().ok()).ok_or(Unreadable::Time)?;
-        let at = Timestamp::from_epoch_s(at);
-        let keys = Item::from(written.keys);
-        let Some(after) = written.new_image.map(Item::from) else { return Ok(Self { news: News::Nothing, at }) };
-        let before = written.old_image.map(Item::from);
+        let Record { keys, before, after, written_at: at, .. } = Record::parse(value)?;
+        let Some(after) = after else { return Ok(Self { news: News::Nothing, at }) };
         let news = match Kind::of(value) {
             Kind::Description => {
                 let (key, end) = parse_new_key(&after)?;
@@ -113,11 +108,6 @@ fn disabled(before: Option<&Item>, after: &Item) -> Result<News, StoreError> {
     Ok(if was_in_use && after.disabled.is_some() { News::Disabled(Box::new(after)) } else { News::Nothing })
 }
 
-/// The number of a record, where it has one.
-pub(crate) fn sequence_number(value: &Value) -> Option<&str> {
-    value.pointer("/dynamodb/SequenceNumber").and_then(Value::as_str)
-}
-
 /// Whether the deployed function would be told of a record: the filter of its event source mapping.
 #[must_use]
 pub fn is_news(record: &Value) -> bool {
@@ -166,28 +156,9 @@ fn text_of<'v>(record: &'v Value, name: &str) -> Option<&'v str> {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Unreadable {
     /// It is no record of a stream.
-    #[error("no record of a stream: {0}")]
-    Shape(#[from] serde_json::Error),
+    #[error(transparent)]
+    Shape(#[from] NotARecord),
     /// An item in it has another shape.
     #[error(transparent)]
     Item(#[from] StoreError),
-    /// It has no time.
-    #[error("the time of the write is missing")]
-    Time,
-}
-
-#[derive(Deserialize)]
-struct StreamRecord {
-    dynamodb: Written,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Written {
-    keys: serde_dynamo::Item,
-    #[serde(default)]
-    new_image: Option<serde_dynamo::Item>,
-    #[serde(default)]
-    old_image: Option<serde_dynamo::Item>,
-    approximate_creation_date_time: serde_json::Number,
 }

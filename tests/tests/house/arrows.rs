@@ -41,6 +41,7 @@ enum Room {
     Client,
     Layer,
     Outbound,
+    Stream,
     Function,
     Roof,
 }
@@ -53,7 +54,8 @@ impl Room {
             Self::Store | Self::Edge | Self::Client | Self::Outbound => shared(&["domain"]),
             Self::Layer => shared(&["domain", "client"]),
             Self::Gate => shared(&["domain", "store", "edge"]),
-            Self::Function => shared(&["domain", "store", "edge", "gate", "outbound"]),
+            Self::Stream => shared(&["domain", "store"]),
+            Self::Function => shared(&["domain", "store", "edge", "gate", "outbound", "stream"]),
             Self::Roof => name != "faregate-tests",
         }
     }
@@ -68,6 +70,7 @@ fn room_of(path: &str) -> Option<Room> {
         "shared/client" => Some(Room::Client),
         "shared/layer" => Some(Room::Layer),
         "shared/outbound" => Some(Room::Outbound),
+        "shared/stream" => Some(Room::Stream),
         "infra/local" | "tests" => Some(Room::Roof),
         folder => folder.strip_prefix("functions/").map(|_| Room::Function),
     }
