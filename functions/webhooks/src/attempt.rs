@@ -48,6 +48,8 @@ impl App {
             return self.cancel(&delivery, Ending::Deleted).await;
         };
         match self.find_signers(&endpoint, now).await? {
+            // Whoever hangs would hold a place that others wait for; one event finds that out, the next ones need not.
+            Ok(_) if wake.is_in_line() && endpoint.failing_since.is_some() => Ok(self.queues.set_aside(wake).await?),
             Ok(signers) => self.attempt(&endpoint, &delivery, &signers).await,
             Err(reason) => {
                 if reason == Reason::SecretUnknown {

@@ -33,17 +33,29 @@ pub(crate) struct Wake {
     message: String,
     pub(crate) round: u32,
     pub(crate) tried: u32,
+    /// Taken out of its endpoint's line.
+    #[serde(default)]
+    is_aside: bool,
 }
 
 impl Wake {
     fn of(delivery: &Delivery) -> Self {
         let (endpoint, message) = (delivery.endpoint.to_string(), delivery.id.to_string());
-        Self { endpoint, message, round: delivery.round, tried: delivery.tried }
+        Self { endpoint, message, round: delivery.round, tried: delivery.tried, is_aside: false }
+    }
+
+    /// Whether it stands in its endpoint's line, where all lines wait for the same few places.
+    pub(crate) fn is_in_line(&self) -> bool {
+        self.tried == 0 && !self.is_aside
     }
 
     /// Which delivery.
     pub(crate) fn delivery(&self) -> Option<(WebhookId, MessageId)> {
         Some((WebhookId::parse(&self.endpoint).ok()?, MessageId::parse(&self.message).ok()?))
+    }
+
+    fn text(&self) -> Result<String, QueuesError> {
+        serde_json::to_string(self).map_err(|_| QueuesError::Unsent("unwritable".to_owned()))
     }
 }
 
@@ -87,14 +99,23 @@ impl Queues {
             return Ok(());
         }
         let wake = Wake::of(delivery);
-        let body = serde_json::to_string(&wake).map_err(|_| QueuesError::Unsent("unwritable".to_owned()))?;
-        let send = self.client.send_message().message_body(body);
-        let send = if delivery.tried == 0 {
+        let send = self.client.send_message().message_body(wake.text()?);
+        let send = if wake.is_in_line() {
             let told_apart = format!("{}-{}-{}", delivery.endpoint.suffix(), delivery.id.suffix(), delivery.round);
             send.queue_url(&self.first).message_group_id(wake.endpoint).message_deduplication_id(told_apart)
         } else {
             send.queue_url(&self.later).delay_seconds(i32::try_from(pause).unwrap_or_default())
         };
+        send.send().await.map(|_| ()).map_err(|error| QueuesError::Unsent(code(&error)))
+    }
+
+    /// Moves a message from its endpoint's line to where attempts after a failure are made.
+    ///
+    /// # Errors
+    /// [`QueuesError`] when the queue did not take it.
+    pub(crate) async fn set_aside(&self, wake: &Wake) -> Result<(), QueuesError> {
+        let aside = Wake { is_aside: true, ..wake.clone() };
+        let send = self.client.send_message().message_body(aside.text()?).queue_url(&self.later);
         send.send().await.map(|_| ()).map_err(|error| QueuesError::Unsent(code(&error)))
     }
 }

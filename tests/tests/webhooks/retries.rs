@@ -126,6 +126,34 @@ async fn first_attempts_are_made_in_the_order_of_events() {
 }
 
 #[tokio::test]
+async fn an_endpoint_that_fails_holds_no_place_that_others_wait_for() {
+    let (mut scene, endpoint) = Scene::with_endpoint(&["*"]).await;
+    scene.receiver.answer_always(Some(status(500)));
+    scene.test_event(&endpoint).await;
+    scene.hooks.run().await;
+    assert_eq!(scene.receiver.take().len(), 1);
+    // The next event is not even tried in the line.
+    let name = scene.test_event(&endpoint).await;
+    while scene.hooks.tell_some().await {}
+    let in_line = scene.hooks.messages();
+    assert_eq!((in_line.len(), in_line[0].group.as_deref()), (1, Some(endpoint.as_str())));
+    scene.hooks.hand_over(&in_line[0]).await;
+    assert!(scene.receiver.take().is_empty());
+    let aside = scene.hooks.messages();
+    assert_eq!((aside.len(), aside[0].group.as_deref()), (1, None));
+    scene.receiver.answer_always(None);
+    scene.hooks.hand_over(&aside[0]).await;
+    let names: Vec<_> = scene.receiver.take().iter().map(|one| one.id().to_owned()).collect();
+    assert_eq!(names, [name]);
+    // It answers again, so the line is its place again.
+    scene.test_event(&endpoint).await;
+    while scene.hooks.tell_some().await {}
+    let in_line = scene.hooks.messages();
+    scene.hooks.hand_over(&in_line[0]).await;
+    assert_eq!(scene.receiver.take().len(), 1);
+}
+
+#[tokio::test]
 async fn a_delivery_can_be_sent_again_under_its_name() {
     let (mut scene, endpoint) = Scene::with_endpoint(&["*"]).await;
     let name = scene.test_event(&endpoint).await;
