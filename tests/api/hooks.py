@@ -58,6 +58,9 @@ def before_call(context, case, kwargs):
         body |= {"path": "/demo/media/cat.png?size=2", "method": "GET"}
         if "ttl_seconds" in body:
             body["ttl_seconds"] = int(body["ttl_seconds"])
+    # All notes together are counted in bytes, which JSON Schema cannot count.
+    if isinstance(body.get("metadata"), dict):
+        body["metadata"] = {name: text[:8] for name, text in list(body["metadata"].items())[:10]}
     # The same key for another body is refused, and short keys are generated again and again.
     if case.headers and "Idempotency-Key" in case.headers:
         digest = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()

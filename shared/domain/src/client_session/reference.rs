@@ -24,7 +24,7 @@ impl ClientReference {
     }
 }
 
-/// Notes of a backend: at most 50, names of 1 to 64 bytes, 4,096 bytes in all.
+/// Notes of a backend: at most 50, names of 1 to 64 characters, 4,096 bytes in all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Metadata(BTreeMap<String, String>);
 
@@ -39,7 +39,8 @@ impl Metadata {
     /// # Errors
     /// [`InvalidMetadata`] says which rule they break.
     pub fn new(notes: BTreeMap<String, String>) -> Result<Self, InvalidMetadata> {
-        let is_name = |name: &String| (1..=MAX_NAME_BYTES).contains(&name.len()) && !name.chars().any(char::is_control);
+        let is_name =
+            |name: &String| (1..=MAX_NAME_CHARS).contains(&name.chars().count()) && !name.chars().any(char::is_control);
         if notes.len() > Self::MAX_NOTES {
             return Err(InvalidMetadata::TooMany);
         }
@@ -64,14 +65,14 @@ pub enum InvalidMetadata {
     #[error("must have at most 50 members")]
     TooMany,
     /// A name that is none.
-    #[error("a member's name must have 1 to 64 bytes and no control characters")]
+    #[error("a member's name must have 1 to 64 characters and no control characters")]
     Name,
     /// Too much text.
     #[error("names and texts must have at most 4096 bytes in all")]
     TooLong,
 }
 
-const MAX_NAME_BYTES: usize = 64;
+const MAX_NAME_CHARS: usize = 64;
 
 #[cfg(test)]
 mod tests {
@@ -95,6 +96,7 @@ mod tests {
         assert_eq!(notes(51, 1), Some(InvalidMetadata::TooMany));
         assert_eq!(notes(1, 4_094), None);
         assert_eq!(notes(1, 4_095), Some(InvalidMetadata::TooLong));
+        assert_eq!(Metadata::new([("é".repeat(64), String::new())].into()).err(), None);
         for name in ["", "a\u{0}", &"n".repeat(65)] {
             assert_eq!(Metadata::new([(name.to_owned(), String::new())].into()), Err(InvalidMetadata::Name));
         }
