@@ -65,6 +65,10 @@ sabotage seeds="40":
 fuzz-smoke seconds="20":
     FUZZ_SECONDS={{ seconds }} .ci/run fuzz
 
+# Ten minutes for every fuzz target; what is news comes into fuzz/corpus.
+fuzz-long seconds="600":
+    FUZZ_SECONDS={{ seconds }} .ci/run fuzz_long
+
 # One fuzz target until it finds something: `just fuzz key`.
 fuzz target:
     mkdir -p fuzz/scratch/{{ target }} fuzz/artifacts
@@ -78,9 +82,13 @@ bench:
 load minutes="10":
     LOAD_SECONDS=$(( {{ minutes }} * 60 )) .ci/run load
 
-# The functions' stripped sizes.
+# The authorizer's stripped size.
 size:
     .ci/run size
+
+# Every function's stripped size.
+sizes:
+    .ci/run sizes
 
 # A foreign wallet against the running program.
 wallet:
@@ -114,9 +122,13 @@ template:
 deploy *parameters:
     infra/deploy.sh {{ parameters }}
 
-# The release binaries and templates in an emulated AWS account.
+# Functions and templates in an emulated AWS account.
 deployed:
     .ci/run deployed
+
+# The same with every function as it is deployed.
+released:
+    .ci/run released
 
 # How long each release binary takes to start and to answer, beside a Node and a Python authorizer.
 cold-start runs="20":

@@ -15,7 +15,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 SEED = os.environ.get("FAREGATE_SEED", "20261")
 # For each of the callers: enough for all that is tried systematically, and some more by chance.
-SECONDS = os.environ.get("FAREGATE_SECONDS", "50")
+SECONDS = os.environ.get("FAREGATE_SECONDS", "40")
 
 
 def main():
