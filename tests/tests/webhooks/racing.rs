@@ -1,5 +1,7 @@
 //! Two at one delivery, or at one endpoint: both may send it, one result is written down, and nobody's change is lost.
 
+use std::pin::Pin;
+
 use faregate::Message;
 use faregate_tests::{Fault, receiver_status as status};
 use serde_json::{Value, json};
@@ -7,27 +9,37 @@ use serde_json::{Value, json};
 use crate::Scene;
 
 /// Hands a message over and holds up its `held`-th request to the table until `meanwhile` is over.
-async fn hand_over_slowly(scene: &Scene, message: &Message, held: usize, meanwhile: impl Future<Output = ()>) {
-    let link = scene.bundle.link.clone();
-    let before = link.held();
-    link.play(std::iter::repeat_n(Fault::None, held - 1).chain([Fault::Hold]));
-    let ((), ()) = tokio::join!(scene.hooks.hand_over(message), async {
-        while link.held() == before {
-            tokio::task::yield_now().await;
-        }
-        meanwhile.await;
-        link.let_through();
-    });
+fn hand_over_slowly<'s>(
+    scene: &'s Scene,
+    message: &'s Message,
+    held: usize,
+    meanwhile: impl Future<Output = ()> + 's,
+) -> Pin<Box<dyn Future<Output = ()> + 's>> {
+    // More than each test's own future should hold, as below.
+    Box::pin(async move {
+        let link = scene.bundle.link.clone();
+        let before = link.held();
+        link.play(std::iter::repeat_n(Fault::None, held - 1).chain([Fault::Hold]));
+        let ((), ()) = tokio::join!(scene.hooks.hand_over(message), async {
+            while link.held() == before {
+                tokio::task::yield_now().await;
+            }
+            meanwhile.await;
+            link.let_through();
+        });
+    })
 }
 
 /// A scene with one test event on its way, and the message about it.
-async fn with_message() -> (Scene, String, Message) {
-    let (mut scene, endpoint) = Scene::with_endpoint(&["credit.received"]).await;
-    scene.test_event(&endpoint).await;
-    while scene.hooks.tell_some().await {}
-    let mut messages = scene.hooks.messages();
-    assert_eq!(messages.len(), 1);
-    (scene, endpoint, messages.remove(0))
+fn with_message() -> Pin<Box<dyn Future<Output = (Scene, String, Message)> + Send>> {
+    Box::pin(async {
+        let (mut scene, endpoint) = Scene::with_endpoint(&["credit.received"]).await;
+        scene.test_event(&endpoint).await;
+        while scene.hooks.tell_some().await {}
+        let mut messages = scene.hooks.messages();
+        assert_eq!(messages.len(), 1);
+        (scene, endpoint, messages.remove(0))
+    })
 }
 
 fn outcomes(delivery: &Value) -> Vec<&Value> {
