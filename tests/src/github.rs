@@ -106,6 +106,11 @@ impl GitHub {
         *self.page.lock().unwrap_or_else(PoisonError::into_inner) = (status, body.to_owned());
     }
 
+    /// Answers with the same page under another status from now on.
+    pub fn answer_as(&self, status: u16) {
+        self.page.lock().unwrap_or_else(PoisonError::into_inner).0 = status;
+    }
+
     /// How often the page was asked for.
     #[must_use]
     pub fn asked(&self) -> usize {

@@ -143,6 +143,12 @@ impl Terms {
         self.expires_at <= now
     }
 
+    /// Whether it ends later than any that is made now, whoever signed it.
+    #[must_use]
+    pub fn is_overlong(&self, now: Timestamp) -> bool {
+        self.expires_at > now.plus_s(SignedUrl::MAX_SECONDS + LEEWAY_SECONDS)
+    }
+
     /// Whether it may be used from there.
     #[must_use]
     pub fn admits(&self, origin: Option<&Origin>) -> bool {
@@ -194,6 +200,8 @@ const EXPIRES: &str = "faregate-expires";
 const FOR: &str = "faregate-for";
 const ORIGIN: &str = "faregate-origin";
 const SIGNATURE: &str = "faregate-signature";
+/// How far the clocks of two of our own machines may be apart, in seconds.
+const LEEWAY_SECONDS: u64 = 5;
 /// 256 bits.
 const SIGNATURE_CHARS: usize = 64;
 /// More than the longest query of its own and ours beside it.

@@ -93,7 +93,8 @@ impl Gate {
             Ok(_) => return refused(Denial::AmbiguousCredentials),
             Err(denial) => return refused(denial.clone()),
         }
-        let Some(terms) = self.find_terms(call, route, now).await? else {
+        let terms = self.find_terms(call, route, now).await?;
+        let Some(terms) = terms.filter(|terms| !terms.is_overlong(now)) else {
             return refused(Denial::InvalidSignedUrl);
         };
         if terms.is_over(now) {

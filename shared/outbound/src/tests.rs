@@ -170,14 +170,24 @@ async fn what_is_no_answer_is_a_failure_of_its_kind() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_receiver_that_hangs_is_given_up() {
+async fn a_receiver_that_hangs_is_given_up_after_fifteen_seconds() {
     let (listener, address) = listen().await;
     let held = tokio::spawn(async move {
-        let (mut stream, _) = listener.accept().await.unwrap();
-        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n").await;
-        std::future::pending::<()>().await;
+        let mut streams = Vec::new();
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n").await;
+            streams.push(stream);
+        }
     });
-    assert_eq!(post(&nowhere(), &local(address)).await, Err(OutboundError::TimedOut));
+    let (there, caller) = (local(address), nowhere());
+    let within = async |seconds| {
+        let patience = Duration::from_secs(seconds);
+        let posted = tokio::time::timeout(patience, post(&caller, &there)).await;
+        let fetched = tokio::time::timeout(patience, caller.get(&there, HeaderMap::new(), 5)).await;
+        [posted, fetched].map(Result::ok)
+    };
+    assert_eq!(within(14).await, [None, None]);
+    assert_eq!(within(16).await, [Some(Err(OutboundError::TimedOut)), Some(Err(OutboundError::TimedOut))]);
     held.abort();
 }
 
@@ -191,6 +201,22 @@ async fn a_body_without_end_does_not_take_the_status_away() {
     });
     assert_eq!(post(&nowhere(), &local(address)).await.unwrap().status.as_u16(), 200);
     endless.abort();
+}
+
+#[tokio::test]
+async fn a_long_body_is_not_read_to_its_end() {
+    // More than all buffers on the way hold.
+    const LONG: usize = 64 * 1_024 * 1_024;
+    let (listener, address) = listen().await;
+    let sending = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        read_request(&mut stream).await;
+        let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {LONG}\r\n\r\n");
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream.write_all(&vec![b'x'; LONG]).await
+    });
+    assert_eq!(post(&nowhere(), &local(address)).await.unwrap().status.as_u16(), 200);
+    assert!(sending.await.unwrap().is_err(), "all of it was taken");
 }
 
 #[tokio::test]

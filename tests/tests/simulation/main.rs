@@ -1,8 +1,8 @@
 //! Whole histories, each played from a seed: many instances before one table, and a post that loses, doubles and delays.
 //!
 //! `FAREGATE_SEED=123` plays one history and prints it; `FAREGATE_SEEDS=10000` plays so many; both together play so many
-//! from there on. Without either a few are played, and one guard is taken out; `.ci/run simulation` plays two hundred, and
-//! `FAREGATE_GUARDS=all` takes out each guard in turn.
+//! from there on. Without either a few are played, and one guard is taken out; `.ci/run simulation` plays two hundred,
+//! `FAREGATE_GUARDS=all` takes out each guard in turn, and `FAREGATE_GUARDS="a tab has room"` that one.
 
 #![expect(clippy::panic, clippy::unwrap_used, reason = "what does not work in a test fails the test")]
 
@@ -77,7 +77,13 @@ fn a_seed_plays_the_same_history_again() {
 #[test]
 fn a_guard_that_is_taken_out_is_missed() {
     let most = number("FAREGATE_SEEDS").unwrap_or(40);
-    let guards = if std::env::var_os("FAREGATE_GUARDS").is_some() { sabotage::GUARDS } else { &sabotage::GUARDS[..1] };
+    let wanted = std::env::var("FAREGATE_GUARDS").ok();
+    let guards: Vec<_> = match wanted.as_deref() {
+        None => sabotage::GUARDS[..1].iter().collect(),
+        Some("all") => sabotage::GUARDS.iter().collect(),
+        Some(purpose) => sabotage::GUARDS.iter().filter(|guard| guard.purpose == purpose).collect(),
+    };
+    assert!(!guards.is_empty(), "there is no such guard: {wanted:?}");
     let mut unmissed = Vec::new();
     for guard in guards {
         let mut strikes = 0;

@@ -4,6 +4,7 @@ mod browsers;
 mod ceiling;
 mod gate;
 mod making;
+mod racing;
 mod redeeming;
 
 use faregate_tests::{Answer, Bundle, Caller, Session};

@@ -84,6 +84,7 @@ async fn a_leaked_key_ends_and_its_owner_hears_where_it_was_found() {
             json!({"token_hash": hash, "token_type": "faregate_api_key", "label": "true_positive"})
         );
         assert!(!answer.text.contains(text));
+        bundle.clock.advance_ms(1_000);
     }
     assert_eq!(bundle.knock(&key, "GET", "/demo/free").await.code, "invalid_api_key");
     assert_eq!(bundle.knock(&other, "GET", "/demo/free").await.status, 200);
@@ -189,10 +190,12 @@ async fn whoever_is_not_github_is_told_one_thing_and_ends_nothing() {
     assert_eq!(bundle.knock(&key, "GET", "/demo/free").await.status, 200);
     // What GitHub has signed and is no report, it is told.
     let long = vec![b' '; 65_537];
+    let many = json!(vec![json!({"token": "t", "type": "t"}); 101]).to_string();
     for (body, wanted) in [
         (&b"{}"[..], (400, "invalid_request")),
         (b"", (400, "invalid_request")),
         (b"\xff", (400, "invalid_request")),
+        (many.as_bytes(), (400, "invalid_request")),
         (&long, (413, "body_too_large")),
     ] {
         let answer = send_report(&world.function, &world.key.headers(body), body).await;
@@ -239,6 +242,9 @@ async fn a_flood_of_unknown_names_is_no_flood_of_fetches() {
 async fn without_the_keys_github_is_asked_to_come_again() {
     let world = World::new().await;
     let (clock, github, body) = (&world.bundle.clock, &world.github, json!([]));
+    github.answer_as(500);
+    assert_eq!(world.report(&body).await.status, 503, "what an error says is no list");
+    clock.advance_ms(30_000);
     let empty = json!({"public_keys": []}).to_string();
     let odd = json!({"public_keys": [{"key_identifier": "a", "key": "no key"}]}).to_string();
     let long = format!("{{\"public_keys\":[],\"x\":\"{}\"}}", "x".repeat(70_000));
@@ -361,4 +367,27 @@ async fn a_place_that_holds_the_key_is_not_repeated() {
     assert_eq!(told.len(), 1, "an unknown place is one place: {told:?}");
     assert_eq!(told[0]["details"], json!({"url": null, "source": null, "reporter": "github"}));
     assert!(!shown.contains(&text[24..46]) && !json!(told).to_string().contains(&text[24..46]));
+}
+
+#[tokio::test]
+async fn no_answer_comes_sooner_than_the_end_of_a_key_takes() {
+    let world = World::new().await;
+    assert_eq!(world.report(&json!([])).await.status, 200, "GitHub's keys are here");
+    // From here on time passes only where somebody waits for it.
+    tokio::time::pause();
+    let before = tokio::time::Instant::now();
+    assert!(labels(&world.report(&json!([])).await).is_empty());
+    assert!(before.elapsed() >= std::time::Duration::from_millis(300));
+}
+
+#[tokio::test]
+async fn a_key_of_a_pepper_that_was_rotated_elsewhere_is_known() {
+    let world = World::new().await;
+    let bundle = &world.bundle;
+    let (session, ..) = bundle.key_of_newcomer(json!({"name": "a"})).await;
+    let mut secrets: Value = serde_json::from_slice(&std::fs::read(bundle.secrets_file()).unwrap()).unwrap();
+    secrets["pepper"] = json!({"current": "9".repeat(64), "previous": secrets["pepper"]["current"]});
+    std::fs::write(bundle.secrets_file(), secrets.to_string()).unwrap();
+    let (_, newer) = bundle.restarted().key(&session, json!({"name": "b"})).await;
+    assert_eq!(labels(&world.report(&json!([found(text_of(&newer))])).await), ["true_positive"]);
 }

@@ -138,6 +138,28 @@ async fn an_owner_who_disables_an_endpoint_stops_what_is_on_its_way() {
 }
 
 #[tokio::test]
+async fn others_hear_of_an_endpoint_that_ended_with_its_key_and_not_of_one_that_its_owner_disabled() {
+    let (mut scene, endpoint) = Scene::with_endpoint(&["key.created"]).await;
+    let (id, other) = scene.bundle.key(&scene.session, json!({"name": "other", "scopes": ["*"]})).await;
+    let body = json!({"url": scene.receiver.url(), "events": ["key.created"]});
+    let of_other = scene.bundle.post("/v1/webhooks", &other, &body).await;
+    let watcher = Receiver::start().await;
+    let body = json!({"url": watcher.url(), "events": ["webhook.disabled"]});
+    assert_eq!(scene.bundle.post("/v1/webhooks", &scene.key, &body).await.status, 201);
+    scene.hooks.run().await;
+    let off = json!({"enabled": false});
+    assert_eq!(scene.bundle.patch(&format!("/v1/webhooks/{endpoint}"), &scene.key, &off).await.status, 200);
+    scene.hooks.run().await;
+    assert!(watcher.take().is_empty());
+    assert_eq!(scene.bundle.delete(&format!("/v1/api-keys/{id}"), &scene.session.caller()).await.status, 204);
+    scene.hooks.run().await;
+    let heard = watcher.take();
+    assert_eq!(heard.len(), 1);
+    let data = &heard[0].body()["data"];
+    assert_eq!((&data["webhook_id"], &data["reason"]), (&json!(of_other.data("id")), &json!("key_revoked")));
+}
+
+#[tokio::test]
 async fn a_url_that_may_not_be_called_any_more_is_not_called() {
     let (mut scene, endpoint) = Scene::with_endpoint(&["*"]).await;
     let account = &scene.session.account_id;

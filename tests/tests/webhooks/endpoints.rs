@@ -65,6 +65,7 @@ async fn whoever_signed_in_names_the_key_and_is_shown_no_secret() {
 async fn nobody_else_knows_of_an_endpoint() {
     let scene = Scene::new().await;
     let (bundle, id) = (&scene.bundle, scene.endpoint(&["*"]).await);
+    let message = scene.test_event(&id).await;
     let stranger = bundle.login(&bundle.wallet("stranger")).await.caller();
     let project = bundle.post("/v1/projects", &scene.session.caller(), &json!({"name": "other"})).await;
     let body = json!({"name": "b", "project_id": project.data("id"), "scopes": ["*"]});
@@ -78,7 +79,7 @@ async fn nobody_else_knows_of_an_endpoint() {
             ("DELETE", format!("/v1/webhooks/{id}")),
             ("POST", format!("/v1/webhooks/{id}/test")),
             ("GET", format!("/v1/webhooks/{id}/deliveries")),
-            ("POST", format!("/v1/webhooks/{id}/deliveries/msg_00000000000000000000000000/redeliver")),
+            ("POST", format!("/v1/webhooks/{id}/deliveries/{message}/redeliver")),
         ] {
             let answer = bundle.send(method, &path, caller, Some("{}")).await;
             let none = bundle.send(method, &path.replace(&id, "whk_0000000000000000000000"), caller, Some("{}")).await;

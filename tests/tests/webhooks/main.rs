@@ -6,6 +6,7 @@ mod crashes;
 mod ending;
 mod endpoints;
 mod events;
+mod racing;
 mod retries;
 mod signatures;
 

@@ -152,3 +152,18 @@ async fn a_kept_secret_is_readable_by_nobody_without_the_seal() {
     assert!(!sealed.sealed.windows(8).any(|window| window == &secret.as_bytes()[6..14]));
     assert!(scene.bundle.services.store.find_cell(&CellId::Key(id)).await.unwrap().is_some());
 }
+
+#[tokio::test]
+async fn a_kept_secret_that_was_copied_to_another_key_signs_nothing() {
+    let scene = Scene::new().await;
+    let (other, _) = scene.bundle.key(&scene.session, json!({"name": "other", "scopes": ["*"]})).await;
+    let (link, table) = (&scene.bundle.link, &scene.bundle.services.config.table);
+    let kept = |key: &str| link.item(table, &format!("hook_{}", scene.session.account_id), &format!("secret_{key}"));
+    let mut copied = kept(&other);
+    copied["s0"] = kept(&scene.key_id)["s0"].clone();
+    link.put(table, &copied);
+    // Asked for by the owner: the key itself would have its own kept again.
+    let body = json!({"url": scene.receiver.url(), "key_id": other});
+    let answer = scene.bundle.post("/v1/webhooks", &scene.session.caller(), &body).await;
+    assert_eq!((answer.status, answer.code()), (409, "webhook_secret_unknown"));
+}

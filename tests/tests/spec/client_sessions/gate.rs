@@ -158,6 +158,23 @@ async fn an_instance_whose_clock_is_behind_admits_no_session_that_is_over() {
 }
 
 #[tokio::test]
+async fn a_session_is_of_its_keys_environment() {
+    let open = r#"{ route: GET /demo/free, scope: "demo:read", refusals: backend }"#;
+    let closed = open.replace(" }", ", environments: [production] }");
+    let (bundle, service) = Bundle::with_service_under(&Policy::DEFAULT_TEXT.replace(open, &closed)).await;
+    let (owner, id, key) = bundle.key_of_newcomer(json!({"name": "a", "scopes": "admin"})).await;
+    let scene = Scene { bundle, service, owner, id, key };
+    let (_, token) = scene.redeemed(json!({})).await;
+    assert_eq!(scene.knock(&token, "GET", "/demo/free").await, refused(403, "forbidden_environment"));
+    assert_eq!(scene.knock(&token, "POST", "/demo/paid").await.0, 200);
+    let production = json!({"name": "b", "environment": "production", "scopes": "admin"});
+    let (id, key) = scene.bundle.key(&scene.owner, production).await;
+    let scene = Scene { id, key, ..scene };
+    let (_, token) = scene.redeemed(json!({})).await;
+    assert_eq!(scene.knock(&token, "GET", "/demo/free").await.0, 200);
+}
+
+#[tokio::test]
 async fn a_token_opens_nothing_but_the_gate() {
     let scene = Scene::with(json!({"name": "a", "scopes": "admin"})).await;
     let (id, token) = scene.redeemed(json!({"scopes": "admin"})).await;

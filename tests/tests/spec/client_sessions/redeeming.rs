@@ -1,5 +1,7 @@
 //! A client secret works once, for whoever comes first, and whatever is wrong with one is answered alike.
 
+use faregate_domain::{client_session::ClientSecret, id::ClientSessionId};
+use faregate_edge::secrets::SecretName;
 use faregate_tests::{Answer, Fault};
 use serde_json::json;
 use tokio::task::JoinSet;
@@ -35,10 +37,14 @@ async fn whatever_is_wrong_with_a_secret_is_answered_alike() {
     scene.bundle.clock.advance_ms(60_000);
     let (_, of_revoked) = scene.made(json!({})).await;
     let (_, whole) = scene.made(json!({})).await;
-    scene.revoke_key().await;
     let changed = format!("{}{}", &whole[..57], if whole.ends_with('0') { '1' } else { '0' });
     let mut answers: Vec<Answer> = Vec::new();
-    for secret in [&used, &ended, &expired, &of_revoked, &whole, &changed, "", "cs_", "sk_test_x", &"x".repeat(5_000)] {
+    for secret in [&used, &ended, &expired, &changed, "", "cs_", "sk_test_x", &"x".repeat(5_000)] {
+        answers.push(redeem(&scene.bundle, secret).await);
+    }
+    // A key that is over makes all of its secrets wrong.
+    scene.revoke_key().await;
+    for secret in [&of_revoked, &whole] {
         answers.push(redeem(&scene.bundle, secret).await);
     }
     for answer in &answers {
@@ -47,6 +53,22 @@ async fn whatever_is_wrong_with_a_secret_is_answered_alike() {
     }
     assert_eq!(answers[0].code(), "invalid_client_secret");
     assert!(answers[0].headers["www-authenticate"].starts_with("Bearer realm="));
+}
+
+#[tokio::test]
+async fn no_other_secret_of_a_session_redeems_it() {
+    let scene = Scene::new().await;
+    let (id, secret) = scene.made(json!({})).await;
+    let services = &scene.bundle.services;
+    let link = services.secrets.find(SecretName::Link, services.clock.now()).await.unwrap();
+    // Its form and its tag are right: whoever knew our secret could make it, and so could another deployment that shares it.
+    let made = ClientSecret::mint(&ClientSessionId::parse(&id).unwrap(), &link.current, &mut |pool| pool.fill(9));
+    assert!(ClientSecret::parse(made.reveal(), &link).is_ok());
+    assert_eq!(redeem(&scene.bundle, made.reveal()).await.code(), "invalid_client_secret");
+    let nobodys =
+        ClientSecret::mint(&ClientSessionId::mint(&mut |pool| pool.fill(9)), &link.current, &mut |pool| pool.fill(9));
+    assert_eq!(redeem(&scene.bundle, nobodys.reveal()).await.code(), "invalid_client_secret");
+    assert_eq!(redeem(&scene.bundle, &secret).await.status, 200);
 }
 
 #[tokio::test]
