@@ -85,6 +85,14 @@ fn every_problem_code_has_its_page_and_every_page_its_code() {
 }
 
 #[test]
+fn every_member_of_a_problem_is_described() {
+    let description = include_str!("../../../infra/openapi.yaml");
+    let tree = tree();
+    let shipped = tree.sources().filter(|file| !file.path.starts_with("tests/"));
+    assert_clean(shipped.flat_map(|file| problems::undescribed(&file.path, &file.text, description)));
+}
+
+#[test]
 fn every_problem_page_is_whole() {
     let tree = tree();
     let page = |code: String| {

@@ -25,6 +25,17 @@ pub(crate) fn codes_of_template(template: &str) -> BTreeSet<String> {
     template.split("\"code\":").skip(1).filter_map(literal).filter(|word| is_code(word)).map(str::to_owned).collect()
 }
 
+/// Members that a source file puts into a problem and that the description knows nothing of.
+pub(crate) fn undescribed(path: &str, text: &str, description: &str) -> Vec<String> {
+    let members = description.split_once("&problem_members").map_or("", |(_, rest)| rest);
+    let members = members.split("request_id:").next().unwrap_or_default();
+    let named = text.split("with_member(").skip(1).filter_map(literal);
+    named
+        .filter(|name| !members.contains(&format!("\n          {name}: ")))
+        .map(|name| format!("{path}: infra/openapi.yaml describes no problem with `{name}`"))
+        .collect()
+}
+
 /// Codes without a page and pages without a code.
 pub(crate) fn unmatched(codes: &BTreeSet<String>, pages: &BTreeSet<String>) -> Vec<String> {
     let homeless = codes.difference(pages).map(|code| format!("{code}: docs/problems/{code}.md is missing"));
@@ -101,6 +112,14 @@ fn what_a_page_lacks_is_named() {
         let told = incomplete("not_found", &page.replacen(from, to, 1));
         assert_eq!(told.len(), count, "{to}: {told:?}");
     }
+}
+
+#[test]
+fn a_member_that_is_not_described_is_found() {
+    let description = "properties:\n        <<: &problem_members\n          used: { type: integer }\n        request_id: {}\n          left: {}";
+    let text = "problem.with_member(\"used\", 1).with_member(\"left\", 2)";
+    let told = "functions/keys/src/lib.rs: infra/openapi.yaml describes no problem with `left`";
+    assert_eq!(undescribed("functions/keys/src/lib.rs", text, description), [told]);
 }
 
 #[test]
