@@ -92,13 +92,16 @@ test("a slow API is told of, and a request that fails in passing is asked again"
   const { page } = person;
   await person.signIn();
   let failures = 2;
+  let release = () => {};
+  const isReleased = new Promise((done) => (release = done));
   await page.route("**/v1/billing", async (route) => {
     if (failures-- > 0) return route.fulfill({ status: 503, contentType: "application/problem+json", headers: { "retry-after": "1" }, body: JSON.stringify({ code: "unavailable", detail: "The service cannot answer right now; try again.", status: 503 }) });
-    await new Promise((wake) => setTimeout(wake, 3_500));
+    await isReleased;
     return route.continue();
   });
   await page.getByRole("link", { name: "Billing" }).click();
   await page.getByText("The API is slow to answer").waitFor();
+  release();
   await page.getByRole("heading", { name: "Allocations" }).waitFor();
   await page.getByText("The API is slow to answer").waitFor({ state: "detached" });
   await person.close();

@@ -208,6 +208,22 @@ async function freePort() {
   });
 }
 
+/** Waits until the page has what it asked for, has drawn it, and nothing on it moves. */
+export async function settled(page) {
+  const isAtRest = () =>
+    new Promise((drawn) => requestAnimationFrame(() => setTimeout(drawn))).then(() => {
+      const isBusy = document.querySelector('[aria-busy="true"], .stale') !== null || /Loading…|Opening the console…/.test(document.body.innerText);
+      return !isBusy && document.fonts.status === "loaded" && document.getAnimations().every(({ playState }) => playState !== "running");
+    });
+  // What is drawn may ask for more: at rest is what still rests some frames later.
+  let frames = 0;
+  await eventually(async () => {
+    while (frames < 3 && (await page.evaluate(isAtRest))) frames++;
+    if (frames < 3) frames = 0;
+    return frames === 3;
+  }, "the page comes to rest");
+}
+
 /** Asks again until it holds; the books follow a call by seconds. */
 export async function eventually(claim, what, seconds = 30) {
   let last;
