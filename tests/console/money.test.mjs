@@ -3,13 +3,10 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-import { Wallet } from "ethers";
-
 import { Person, Program, closeBrowser, eventually, settled } from "./world.mjs";
 
-const operator = Wallet.createRandom();
 let program;
-before(async () => (program = await Program.start({ operator: operator.address })));
+before(async () => (program = await Program.start()));
 after(async () => {
   await closeBrowser();
   await program.stop();
@@ -149,42 +146,4 @@ test("every filter of the API is in the address, and what is in the address is a
   await page.getByLabel("Project").selectOption({ index: 1 });
   await page.waitForURL(({ searchParams: now }) => now.get("key_id")?.startsWith("key_") && now.get("project_id")?.startsWith("prj_") && !now.has("route"));
   await person.close();
-});
-
-test("the operator credits, moves to another plan, sees everybody, and gives payments to whom they belong", async () => {
-  const owner = await Person.of(program);
-  await owner.signIn(owner.page, "/account");
-  const account = (await program.ask("GET", "/v1/me", { token: await program.token(owner.wallet) })).body.data.account_id;
-  assert.equal(await owner.page.getByRole("link", { name: "Operator" }).count(), 0);
-  await owner.page.goto(`${owner.url}/operator`);
-  await owner.page.getByRole("heading", { name: "No such page" }).waitFor();
-
-  const person = await Person.of(program, { wallets: [{ name: "Test Wallet", key: operator }] });
-  const { page } = person;
-  await person.signIn(page, "/operator");
-  await page.getByLabel("Account", { exact: true }).fill(account);
-  await page.getByRole("button", { name: "Open" }).click();
-  await page.getByText(owner.wallet.address).waitFor();
-  await page.getByLabel("Dollars").fill("25");
-  await page.getByLabel("Reference").fill("invoice 1");
-  await page.getByRole("button", { name: "Credit…" }).click();
-  await page.getByRole("button", { name: "Credit $25.00" }).click();
-  await page.getByRole("status").filter({ hasText: "the wallet has $25.00" }).waitFor();
-  await page.getByRole("row", { name: /Credit .*invoice 1/ }).waitFor();
-  await page.getByLabel("Dollars").fill("26");
-  await page.getByLabel("Reference").fill("invoice 1");
-  await page.getByRole("button", { name: "Credit…" }).click();
-  await page.getByRole("button", { name: "Credit $26.00" }).click();
-  await page.getByRole("dialog").getByRole("alert").waitFor();
-  await page.getByRole("button", { name: "Cancel" }).click();
-  await page.getByText("None: each payment reached an account.").waitFor();
-  await page.getByRole("link", { name: "Everybody’s requests" }).click();
-  await page.getByRole("columnheader", { name: "Account" }).or(page.getByRole("heading", { name: "No call fits" })).waitFor();
-  await eventually(async () => (await page.getByLabel("Account", { exact: true }).inputValue()) === "all", "everybody's");
-
-  await owner.page.goto(`${owner.url}/billing`);
-  await owner.page.locator(".figure", { hasText: "Wallet" }).getByText("$25.00").waitFor();
-  await owner.page.getByRole("row", { name: /Credit .*invoice 1/ }).waitFor();
-  await person.close();
-  await owner.close();
 });
