@@ -1,7 +1,7 @@
 //! Fills the books of one account with calls that nobody made, by the store's own writes, so that a large account can be
 //! looked at: `fill ENDPOINT ACCOUNT PROJECT CALLS NOW_MS`, where the endpoint is a DynamoDB on this machine.
 //!
-//! The calls cost nothing, are those of a few keys that nobody holds, and end at NOW_MS. Rows, sums by hour and day, positions
+//! The calls cost nothing, are those of a few keys that nobody holds, and end at `NOW_MS`. Rows, sums by hour and day, positions
 //! and the keys' own counts agree, as `faregate audit` finds.
 
 use std::{
@@ -111,7 +111,7 @@ impl Caller {
             account: self.owner.account.clone(),
             project: self.owner.project.clone(),
             environment: self.owner.environment.clone(),
-            route: ROUTES[usize::from(seq % 5 == 0)].to_owned(),
+            route: ROUTES[usize::from(seq.is_multiple_of(5))].to_owned(),
             network: Some("203.0.113.0/24".to_owned()),
             agent: Some("curl".to_owned()),
             amount: MicroUsd::ZERO,
