@@ -98,6 +98,10 @@ wallet:
 console:
     .ci/run console
 
+# The console on an account of ten thousand keys and a million calls: SCALE_KEYS=1000 SCALE_ROWS=50000 just console-scale.
+console-scale:
+    .ci/run console_scale
+
 # A new pepper in the data folder, under a running program: docs/rotation.md.
 rotate-pepper *options:
     cargo run --quiet -- {{ options }} secrets rotate pepper

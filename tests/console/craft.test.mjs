@@ -8,7 +8,7 @@ import { gzipSync } from "node:zlib";
 
 import { Wallet } from "ethers";
 
-import { Person, Program, closeBrowser, eventually } from "./world.mjs";
+import { Person, Program, closeBrowser, eventually, settled } from "./world.mjs";
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const DIST = new URL("../../functions/console/dist/", import.meta.url);
@@ -72,8 +72,7 @@ test("axe finds nothing on any page, wide and narrow, light and dark, with thing
     const person = await Person.of(program, { viewport, scheme, wallets: [wallet] });
     const { page } = person;
     const look = async (name) => {
-      await page.getByText("Loading…").first().waitFor({ state: "detached" });
-      await page.waitForTimeout(150);
+      await settled(page);
       wrong.push(...(await violations(page)).map((what) => `${name} ${viewport.width} ${scheme}: ${what}`));
       const isTooWide = await page.evaluate(() => document.documentElement.scrollWidth > innerWidth);
       if (isTooWide) wrong.push(`${name} scrolls sideways at ${viewport.width}`);
@@ -175,7 +174,8 @@ test("the policy stops what is inline or from elsewhere", async () => {
     script.textContent = "globalThis.wasRun = true";
     document.body.append(script);
     await fetch("https://example.com/").catch(() => {});
-    await new Promise((wake) => setTimeout(wake, 200));
+    // The browser reports in its own time; what it has not reported after ten seconds it has not stopped.
+    for (let tries = 0; tries < 200 && new Set(seen).size < 4; tries++) await new Promise((wake) => setTimeout(wake, 50));
     return [...new Set(seen), String(globalThis.wasRun)];
   });
   assert.deepEqual(stopped.sort(), ["connect-src", "img-src", "script-src-elem", "style-src-attr", "undefined"]);
@@ -200,12 +200,12 @@ test("something is painted within a second on a slow line and a slow machine", a
   await session.send("Network.emulateNetworkConditions", { offline: false, latency: 150, downloadThroughput: (1.6 * 1_024 * 1_024) / 8, uploadThroughput: (750 * 1_024) / 8 });
   await session.send("Emulation.setCPUThrottlingRate", { rate: 4 });
   const painted = [];
-  for (let visit = 0; visit < 3; visit++) {
+  for (let visit = 0; visit < 5; visit++) {
     await page.goto(person.url);
     await page.getByRole("button", { name: "Test Wallet" }).waitFor();
     painted.push(await page.evaluate(() => performance.getEntriesByName("first-contentful-paint")[0].startTime));
   }
-  const [, middle] = painted.sort((one, other) => one - other);
+  const [, , middle] = painted.sort((one, other) => one - other);
   console.log(`first paint after ${painted.map(Math.round).join(", ")} ms`);
   assert.ok(middle <= 1_000, `${middle} ms`);
   await person.close();

@@ -6,7 +6,7 @@ import { after, before, test } from "node:test";
 
 import { Wallet } from "ethers";
 
-import { Person, Program, closeBrowser } from "./world.mjs";
+import { Person, Program, closeBrowser, eventually } from "./world.mjs";
 
 let program;
 before(async () => (program = await Program.start()));
@@ -42,7 +42,7 @@ test("each of several wallets signs in as itself", async () => {
   const person = await Person.of(program, { wallets: [{ name: "One", key: keys[0] }, { name: "Other", key: keys[1] }] });
   const { page } = person;
   await page.goto(person.url);
-  assert.equal(await page.locator(".wallets li").count(), 2);
+  await eventually(async () => (await page.locator(".wallets li").count()) === 2, "both wallets");
   await page.getByRole("button", { name: "Other" }).click();
   await page.getByRole("link", { name: "Account" }).click();
   await page.getByText(keys[1].address).waitFor();

@@ -71,6 +71,43 @@ test("signing in again in one tab is enough for the other", async () => {
   await person.close();
 });
 
+test("sessions that are open are told of, and ended one by one or all but this one", async () => {
+  const person = await Person.of(program);
+  const { page } = person;
+  await person.signIn(page, "/account");
+  const elsewhere = [await program.token(person.wallet), await program.token(person.wallet), await program.token(person.wallet)];
+  const answers = async () => Promise.all(elsewhere.map(async (token) => (await program.ask("GET", "/v1/me", { token })).status));
+  await page.reload();
+  const rows = page.getByRole("region", { name: "Sessions" }).locator("tbody tr");
+  await eventually(async () => (await rows.count()) === 4, "four sessions");
+  await eventually(async () => (await rows.filter({ hasText: "this one" }).count()) === 1, "one of them is this one");
+  assert.deepEqual(await answers(), [200, 200, 200]);
+  await rows.getByRole("button", { name: /^End the session of/ }).first().click();
+  await eventually(async () => (await rows.count()) === 3, "one less");
+  assert.deepEqual((await answers()).sort(), [200, 200, 401]);
+  await page.getByRole("button", { name: "End all others" }).click();
+  await eventually(async () => (await rows.count()) === 1, "this one alone");
+  await page.getByRole("button", { name: "End all others" }).waitFor({ state: "detached" });
+  assert.deepEqual(await answers(), [401, 401, 401]);
+  await page.getByRole("link", { name: "Billing" }).click();
+  await page.getByRole("heading", { name: "Allocations" }).waitFor();
+  await person.close();
+});
+
+test("a browser whose session is ended from another one is asked to sign in again", async () => {
+  const person = await Person.of(program);
+  await person.signIn(person.page, "/keys");
+  const elsewhere = await Person.of(program, { wallets: [{ name: "Test Wallet", key: person.wallet }] });
+  await elsewhere.signIn(elsewhere.page, "/account");
+  await elsewhere.page.getByRole("button", { name: "End all others" }).click();
+  await elsewhere.page.getByRole("status").filter({ hasText: "All other sessions are ended." }).waitFor();
+  await person.page.getByRole("link", { name: "Billing" }).click();
+  await person.page.getByRole("dialog", { name: "Your session has ended" }).getByRole("button", { name: "Test Wallet" }).click();
+  await person.page.getByRole("heading", { name: "Allocations" }).waitFor();
+  await elsewhere.close();
+  await person.close();
+});
+
 test("another account in one tab leaves no trace of the first one in the other", async () => {
   const person = await Person.of(program, { wallets: [{ name: "One", key: Wallet.createRandom() }, { name: "Other", key: Wallet.createRandom() }] });
   await person.signIn();
@@ -92,13 +129,16 @@ test("a slow API is told of, and a request that fails in passing is asked again"
   const { page } = person;
   await person.signIn();
   let failures = 2;
+  let release = () => {};
+  const isReleased = new Promise((done) => (release = done));
   await page.route("**/v1/billing", async (route) => {
     if (failures-- > 0) return route.fulfill({ status: 503, contentType: "application/problem+json", headers: { "retry-after": "1" }, body: JSON.stringify({ code: "unavailable", detail: "The service cannot answer right now; try again.", status: 503 }) });
-    await new Promise((wake) => setTimeout(wake, 3_500));
+    await isReleased;
     return route.continue();
   });
   await page.getByRole("link", { name: "Billing" }).click();
   await page.getByText("The API is slow to answer").waitFor();
+  release();
   await page.getByRole("heading", { name: "Allocations" }).waitFor();
   await page.getByText("The API is slow to answer").waitFor({ state: "detached" });
   await person.close();

@@ -60,7 +60,7 @@ test("an endpoint is made, tried, sent to again, disabled, changed and deleted",
 
   await page.getByRole("button", { name: "Disable" }).click();
   await page.getByRole("button", { name: "Enable" }).waitFor();
-  assert.ok(await page.getByRole("button", { name: "Send a test" }).isDisabled());
+  await page.locator("button:disabled", { hasText: "Send a test" }).waitFor();
   await page.getByRole("button", { name: "Enable" }).click();
   await page.getByRole("button", { name: "Change" }).click();
   const change = page.getByRole("dialog", { name: "Change the endpoint" });

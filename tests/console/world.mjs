@@ -4,7 +4,7 @@
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -12,20 +12,28 @@ import { join } from "node:path";
 import { Wallet, getBytes } from "ethers";
 import { chromium } from "playwright-core";
 
-/** The program on a port of its own, keeping nothing. */
+/** A policy that ships with the program, as text. */
+export function policyOf(name) {
+  return readFileSync(new URL(`../../infra/policies/${name}.yaml`, import.meta.url), "utf8");
+}
+
+/** The program on a port of its own, keeping nothing; its table is for others too where it `isOpen`. */
 export class Program {
-  static async start({ policy, operator } = {}) {
+  static async start({ policy, operator, stripe, isOpen } = {}) {
     const port = await freePort();
     const folder = mkdtempSync(join(tmpdir(), "faregate-console-"));
-    const options = ["--memory", "--listen", `127.0.0.1:${port}`, "--data", folder];
+    const options = ["--listen", `127.0.0.1:${port}`, "--data", folder];
+    const table = isOpen ? await freePort() : null;
+    options.push("--memory", ...(isOpen ? ["--dynamodb", `127.0.0.1:${table}`] : []));
     if (policy) {
       writeFileSync(join(folder, "policy.yaml"), policy);
       options.push("--policy", join(folder, "policy.yaml"));
     }
     if (operator) options.push("--operator", operator);
-    const process_ = spawn(process.env.FAREGATE, options, { stdio: ["ignore", "pipe", "pipe"] });
+    const env = stripe ? { ...process.env, FAREGATE_STRIPE_SECRET: stripe } : process.env;
+    const process_ = spawn(process.env.FAREGATE, options, { env, stdio: ["ignore", "pipe", "pipe"] });
     const program = new Program();
-    Object.assign(program, { url: `http://127.0.0.1:${port}`, process: process_, folder, said: "" });
+    Object.assign(program, { url: `http://127.0.0.1:${port}`, dynamodb: `http://127.0.0.1:${table}`, process: process_, folder, said: "" });
     for (const stream of [process_.stdout, process_.stderr]) stream.on("data", (text) => (program.said += text));
     for (let tries = 0; tries < 200; tries++) {
       const isReady = await fetch(`${program.url}/healthz`).then((answer) => answer.ok, () => false);
@@ -206,6 +214,22 @@ async function freePort() {
       server.close(() => found(port));
     });
   });
+}
+
+/** Waits until the page has what it asked for, has drawn it, and nothing on it moves. */
+export async function settled(page) {
+  const isAtRest = () =>
+    new Promise((drawn) => requestAnimationFrame(() => setTimeout(drawn))).then(() => {
+      const isBusy = document.querySelector('[aria-busy="true"], .stale') !== null || /Loading…|Opening the console…/.test(document.body.innerText);
+      return !isBusy && document.fonts.status === "loaded" && document.getAnimations().every(({ playState }) => playState !== "running");
+    });
+  // What is drawn may ask for more: at rest is what still rests some frames later.
+  let frames = 0;
+  await eventually(async () => {
+    while (frames < 3 && (await page.evaluate(isAtRest))) frames++;
+    if (frames < 3) frames = 0;
+    return frames === 3;
+  }, "the page comes to rest");
 }
 
 /** Asks again until it holds; the books follow a call by seconds. */

@@ -132,7 +132,7 @@ impl Functions {
                 call(event, |request| self.check.handle(request)).await
             }
             (_, Some("charges")) => call(event, |request| self.charges.handle(request)).await,
-            (_, Some("projects" | "billing" | "accounts" | "me" | "catalogue")) => {
+            (_, Some("projects" | "billing" | "accounts" | "me" | "sessions" | "catalogue")) => {
                 call(event, |request| self.billing.handle(request)).await
             }
             (_, Some("client-sessions")) => call(event, |request| self.sessions.handle(request)).await,

@@ -25,6 +25,7 @@ impl App {
 
 #[derive(Serialize)]
 struct CatalogueView<'p> {
+    keys_path: &'p str,
     credential_headers: Vec<&'static str>,
     environments: Vec<EnvironmentView<'p>>,
     scopes: Vec<ScopeView<'p>>,
@@ -42,6 +43,7 @@ impl<'p> CatalogueView<'p> {
             operator_only: policy.is_operator_only(scope),
         };
         Self {
+            keys_path: policy.management().keys(),
             credential_headers: policy.credential_headers().iter().map(|header| header.name()).collect(),
             environments: policy.environments().iter().map(EnvironmentView::of).collect(),
             scopes: policy.catalogue().iter().map(scope).collect(),

@@ -1,5 +1,5 @@
-//! Manages projects and money: `/v1/me`, `/v1/catalogue`, `/v1/projects`, `/v1/billing`, and for operators accounts and their
-//! credits.
+//! Manages projects and money: `/v1/me`, `/v1/sessions`, `/v1/catalogue`, `/v1/projects`, `/v1/billing`, and for operators
+//! accounts and their credits.
 
 mod account;
 mod allocate;
@@ -12,6 +12,7 @@ mod entries;
 mod find;
 mod follow;
 mod grants;
+mod logins;
 mod me;
 mod spending;
 mod view;
@@ -49,6 +50,9 @@ impl App {
         let place = Place::of(input::path(request)).ok_or_else(Problem::not_found)?;
         match (place, request.method()) {
             (Place::Me, &Method::GET) => self.me(request).await,
+            (Place::Logins, &Method::GET) => self.logins(request).await,
+            (Place::Logins, &Method::DELETE) => self.end_other_logins(request).await,
+            (Place::Login(id), &Method::DELETE) => self.end_login(request, id).await,
             (Place::Catalogue, &Method::GET) => self.catalogue(request).await,
             (Place::Projects, &Method::GET) => self.list(request).await,
             (Place::Projects, &Method::POST) => self.create(request).await,
@@ -78,6 +82,8 @@ impl App {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place<'p> {
     Me,
+    Logins,
+    Login(&'p str),
     Catalogue,
     Projects,
     Project(&'p str),
@@ -93,6 +99,8 @@ impl<'p> Place<'p> {
         let segments: Vec<&str> = path.strip_prefix("/v1/")?.split('/').collect();
         Some(match *segments.as_slice() {
             ["me"] => Self::Me,
+            ["sessions"] => Self::Logins,
+            ["sessions", id] if !id.is_empty() => Self::Login(id),
             ["catalogue"] => Self::Catalogue,
             ["projects"] => Self::Projects,
             ["projects", id] if !id.is_empty() => Self::Project(id),
@@ -108,6 +116,8 @@ impl<'p> Place<'p> {
     fn methods(self) -> &'static str {
         match self {
             Self::Me | Self::Catalogue | Self::Billing | Self::Entries => "GET",
+            Self::Logins => "GET, DELETE",
+            Self::Login(_) => "DELETE",
             Self::Projects => "GET, POST",
             Self::Project(_) | Self::Account(_) => "GET, PATCH",
             Self::Allocations(_) | Self::Credits(_) => "POST",

@@ -1,22 +1,33 @@
 //! What is said of keys, in the product's dialect.
 
-use faregate_domain::policy::dialect::{Json, KeyAnswer, Template};
+use faregate_domain::policy::{
+    Dialect,
+    dialect::{Json, KeyAnswer, Template},
+};
+use faregate_edge::wording;
 use faregate_gate::management::{Data, Failure, Page};
+use lambda_http::Request;
 
 use crate::{App, view::KeyView};
 
 impl App {
     /// The body of an answer about one key.
-    pub(crate) fn key_text(&self, kind: KeyAnswer, view: KeyView<'_>) -> Result<String, Failure> {
-        match self.template(kind) {
+    pub(crate) fn key_text(&self, request: &Request, kind: KeyAnswer, view: KeyView<'_>) -> Result<String, Failure> {
+        match self.dialect_for(request).answer(kind) {
             None => Ok(serde_json::to_string(&Data { data: view })?),
             Some(template) => Ok(serde_json::to_string(&worded(template, &view)?)?),
         }
     }
 
     /// The body of a page of keys.
-    pub(crate) fn page_text(&self, views: Vec<KeyView<'_>>, next_cursor: Option<String>) -> Result<String, Failure> {
-        let (page, item) = (self.template(KeyAnswer::Page), self.template(KeyAnswer::Item));
+    pub(crate) fn page_text(
+        &self,
+        request: &Request,
+        views: Vec<KeyView<'_>>,
+        next_cursor: Option<String>,
+    ) -> Result<String, Failure> {
+        let dialect = self.dialect_for(request);
+        let (page, item) = (dialect.answer(KeyAnswer::Page), dialect.answer(KeyAnswer::Item));
         if page.is_none() && item.is_none() {
             return Ok(serde_json::to_string(&Page { data: views, next_cursor })?);
         }
@@ -33,8 +44,9 @@ impl App {
         Ok(serde_json::to_string(&page.render(&find, &[]))?)
     }
 
-    fn template(&self, kind: KeyAnswer) -> Option<&Template> {
-        self.services().config.policy.dialect().answer(kind)
+    /// In whose words the caller wants to hear of keys.
+    pub(crate) fn dialect_for(&self, request: &Request) -> &Dialect {
+        wording::dialect_for(request.headers(), self.services().config.policy.dialect())
     }
 }
 

@@ -35,7 +35,7 @@ impl App {
             if self.services().store.amend_key(&caller.account, &description.id, &amendment).await? {
                 let (description, cell) = self.find(&caller, id).await?;
                 let view = KeyView::of(&description, &cell, self.services().clock.now());
-                return answer(200, self.key_text(KeyAnswer::Key, view)?);
+                return answer(200, self.key_text(request, KeyAnswer::Key, view)?);
             }
             // Somebody else changed it, or it was in use: from its new state again.
             tokio::time::sleep(PAUSE * attempt).await;

@@ -42,7 +42,7 @@ impl App {
             }
             require_current_secret(&caller)?;
             let draft = self.draft(&caller, input::json(request)?, now).await?;
-            if let Some(answer) = self.insert(&caller, &draft, ticket.as_ref(), now).await? {
+            if let Some(answer) = self.insert(request, &caller, &draft, ticket.as_ref(), now).await? {
                 return Ok(answer);
             }
         }
@@ -102,6 +102,7 @@ impl App {
     /// Mints the key and inserts it; `None` when an equal request, or a change of the project, was faster.
     async fn insert(
         &self,
+        request: &Request,
         caller: &Caller,
         draft: &Draft<'_>,
         ticket: Option<&Ticket>,
@@ -123,7 +124,7 @@ impl App {
             creator: caller.id.clone(),
         };
         let view = KeyView::of(&description, &cell, now).with_key(key.reveal());
-        let text = self.key_text(KeyAnswer::Created, view)?;
+        let text = self.key_text(request, KeyAnswer::Created, view)?;
         let record = match ticket {
             Some(ticket) => Some(self.gate.record(ticket, &text, now).await?),
             None => None,

@@ -36,9 +36,7 @@ impl App {
         let explained = self.gate.explain(&description.id, &description.project, &question, cost).await?;
         answer(
             200,
-            serde_json::to_string(&Data {
-                data: ExplanationView::of(&explained, cost, self.services().config.policy.dialect())?,
-            })?,
+            serde_json::to_string(&Data { data: ExplanationView::of(&explained, cost, self.dialect_for(request))? })?,
         )
     }
 }

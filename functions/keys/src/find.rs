@@ -23,7 +23,7 @@ impl App {
         let (description, cell) = self.find(&caller, id).await?;
         let now = self.services().clock.now();
         let view = KeyView::of(&description, &cell, now).with_usage(&cell, now);
-        answer(200, self.key_text(KeyAnswer::Key, view)?)
+        answer(200, self.key_text(request, KeyAnswer::Key, view)?)
     }
 
     /// A key of the caller's account that the caller may know of; whatever else the id may be, the answer is the same.

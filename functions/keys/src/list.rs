@@ -30,7 +30,7 @@ impl App {
         let (keys, next) = self.page(&caller, &wanted, after, limit, now).await?;
         let data = keys.iter().map(|(description, cell)| KeyView::of(description, cell, now).with_usage(cell, now));
         let next_cursor = next.map(|id| page::cursor_of(id.suffix()));
-        answer(200, self.page_text(data.collect(), next_cursor)?)
+        answer(200, self.page_text(request, data.collect(), next_cursor)?)
     }
 
     /// Up to `limit` keys after `after` that the caller wants and may know of, and the id to go on after.

@@ -36,7 +36,7 @@ impl App {
             let (description, cell) = self.find(&caller, id).await?;
             self.permit_secret(&caller, &description, &cell)?;
             let plan = Plan { description, cell, grace, now };
-            if let Some(answer) = self.put_in_force(&plan, ticket.as_ref()).await? {
+            if let Some(answer) = self.put_in_force(request, &plan, ticket.as_ref()).await? {
                 return Ok(answer);
             }
         }
@@ -60,7 +60,12 @@ impl App {
     }
 
     /// Mints the secret and writes it down; `None` when an equal request was faster.
-    async fn put_in_force(&self, plan: &Plan, ticket: Option<&Ticket>) -> Result<Option<Response<Body>>, Refusal> {
+    async fn put_in_force(
+        &self,
+        request: &Request,
+        plan: &Plan,
+        ticket: Option<&Ticket>,
+    ) -> Result<Option<Response<Body>>, Refusal> {
         let (services, Plan { description, cell, grace, now }) = (self.services(), plan);
         let (grace, now) = (*grace, *now);
         let environment = services.config.policy.find_environment(&description.environment);
@@ -72,7 +77,7 @@ impl App {
         let new = key.hash(&pepper.current);
         let after = Cell { proof: StoredProof::Key(before.rotated(new, grace, now)), ..cell.clone() };
         let view = KeyView::of(description, &after, now).with_key(key.reveal());
-        let text = self.key_text(KeyAnswer::Rotated, view)?;
+        let text = self.key_text(request, KeyAnswer::Rotated, view)?;
         let record = match ticket {
             Some(ticket) => Some(self.gate.record(ticket, &text, now).await?),
             None => None,

@@ -6,7 +6,7 @@ use faregate_domain::wallet::{
     RelyingPartyError, SIGN_IN_STATEMENT,
 };
 use faregate_edge::problem::Problem;
-use faregate_edge::{entropy, input};
+use faregate_edge::{entropy, input, wording};
 use faregate_gate::{Services, StartError};
 use faregate_store::{IssuedNonce, StoreError};
 use lambda_http::http::Method;
@@ -50,7 +50,7 @@ impl App {
     /// Answers one request; every failure is a problem document.
     pub async fn handle(&self, request: Request) -> Response<Body> {
         let answer = self.route(&request).await;
-        let dialect = self.services.config.policy.dialect();
+        let dialect = wording::dialect_for(request.headers(), self.services.config.policy.dialect());
         answer.unwrap_or_else(|problem| problem.response(&input::request_id(&request), dialect))
     }
 

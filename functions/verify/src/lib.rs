@@ -12,6 +12,7 @@ use faregate_edge::input;
 use faregate_edge::problem::Problem;
 use faregate_edge::secrets::{SecretName, SecretsError};
 use faregate_edge::token::{Issuance, SignError, SigningKeyError};
+use faregate_edge::wording;
 use faregate_gate::session::SessionVerifier;
 use faregate_gate::{Services, StartError};
 use faregate_store::StoreError;
@@ -58,7 +59,7 @@ impl App {
     /// Answers one request; every failure is a problem document.
     pub async fn handle(&self, request: Request) -> Response<Body> {
         let request_id = input::request_id(&request);
-        let dialect = self.services.config.policy.dialect();
+        let dialect = wording::dialect_for(request.headers(), self.services.config.policy.dialect());
         match self.route(&request).await {
             Ok(response) => response,
             Err(Refusal::Problem(problem)) => problem.response(&request_id, dialect),

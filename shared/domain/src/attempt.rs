@@ -248,6 +248,15 @@ impl Proof {
         self.client().is_some_and(|pass| pass.is_over(now))
     }
 
+    /// The login of a verified access token, where this is one.
+    #[must_use]
+    pub fn login(&self) -> Option<&SessionId> {
+        match self {
+            Self::Session(id) => Some(id),
+            Self::Key(_) | Self::Client(_) => None,
+        }
+    }
+
     /// What a client session's token says, where this is one.
     #[must_use]
     pub fn client(&self) -> Option<&ClientPass> {

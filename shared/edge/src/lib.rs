@@ -14,3 +14,4 @@ pub mod seal;
 pub mod secrets;
 pub mod token;
 pub mod wish;
+pub mod wording;

@@ -7,7 +7,7 @@ use faregate_domain::{
     cell::{Cell, CellId, Status},
     credential::Credential,
     denial::Denial,
-    id::AccountId,
+    id::{AccountId, SessionId},
     key::ApiKey,
     money::MicroUsd,
     origin::Origin,
@@ -37,6 +37,8 @@ pub struct Caller {
     pub cell: Cell,
     /// Which of a key's secrets was presented; the current one of somebody who signed in.
     pub secret: Secret,
+    /// The login that was presented; `None` for a key.
+    pub login: Option<SessionId>,
     /// Whether an operator's wallet signed in.
     pub is_operator: bool,
 }
@@ -160,7 +162,8 @@ impl Gate {
         self.note_use(&claim.cell, &cell, &proof, now).await?;
         let account = cell.owner.account.clone();
         let secret = proof.secret(&cell, now).unwrap_or(Secret::Current);
-        Ok(Ok(Caller { account, id: claim.cell, cell, secret, is_operator: claim.is_operator }))
+        let login = proof.login().cloned();
+        Ok(Ok(Caller { account, id: claim.cell, cell, secret, login, is_operator: claim.is_operator }))
     }
 
     /// Notes what the use of one of two secrets means, as the admitting write does for a request of the gate's.
@@ -202,7 +205,8 @@ impl Gate {
         match (passed.verdict, passed.cell) {
             (Ok(()), Some(cell)) => {
                 let (account, secret) = (cell.owner.account.clone(), passed.attempt.secret);
-                Ok(Ok(Caller { account, id, cell, secret, is_operator }))
+                let login = passed.attempt.proof.login().cloned();
+                Ok(Ok(Caller { account, id, cell, secret, login, is_operator }))
             }
             (Ok(()), None) => Err(GateError::Contended),
             (Err(denial), _) => Ok(Err(self.turn_away(whose, Some(route), &denial, now).await)),

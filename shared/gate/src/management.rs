@@ -1,7 +1,7 @@
 //! How management functions answer: success in an envelope, a problem for the caller's mistakes, 503 for ours.
 
 use faregate_domain::{delegation::Overreach, denial::Denial, policy::Dialect};
-use faregate_edge::{input, problem::Problem, seal::SealError, secrets::SecretsError};
+use faregate_edge::{input, problem::Problem, seal::SealError, secrets::SecretsError, wording};
 use faregate_store::StoreError;
 use lambda_http::{Body, Request, Response};
 use serde::Serialize;
@@ -88,8 +88,9 @@ pub enum Failure {
 }
 
 /// The whole HTTP answer to a request, with what is left of its caller's limits where it was counted, an error in the
-/// product's dialect; a failure is logged here and becomes 503.
+/// product's dialect unless the caller prefers none; a failure is logged here and becomes 503.
 pub fn respond(request: &Request, answered: Result<Response<Body>, Refusal>, dialect: &Dialect) -> Response<Body> {
+    let dialect = wording::dialect_for(request.headers(), dialect);
     let request_id = input::request_id(request);
     let mut response = match answered {
         Ok(response) => response,
@@ -103,6 +104,7 @@ pub fn respond(request: &Request, answered: Result<Response<Body>, Refusal>, dia
     if let Some(tally) = Tally::find(request) {
         tally.add_headers(response.headers_mut(), dialect.headers());
     }
+    response.headers_mut().extend(wording::applied(request.headers()));
     response
 }
 

@@ -1,5 +1,8 @@
 //! An account's logins: a map in the cell that all of them share.
 
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
 use faregate_domain::{
     cell::{CellId, StoredProof},
     id::{AccountId, SessionId},
@@ -55,6 +58,29 @@ impl Store {
         builder.require("attribute_exists(se.#s)");
         self.update(&builder.build(CellId::Session(account.clone()).partition(), CELL)).await.map(|_| ())
     }
+
+    /// Ends every login but this one, which ends at `end`; false where it was ended itself, and nothing was written.
+    ///
+    /// # Errors
+    /// [`StoreError`] when DynamoDB did not confirm it; the same may be asked again.
+    pub async fn keep_only_session(
+        &self,
+        account: &AccountId,
+        session: &SessionId,
+        end: Timestamp,
+    ) -> Result<bool, StoreError> {
+        Ok(matches!(self.update(&only(account, session, end)).await?, Written::Applied(_)))
+    }
+}
+
+fn only(account: &AccountId, session: &SessionId, end: Timestamp) -> Write {
+    let mut builder = Builder::default();
+    builder.name("#s", session.suffix());
+    let entry = (session.suffix().to_owned(), AttributeValue::N(end.epoch_s().to_string()));
+    builder.value(":only", AttributeValue::M(HashMap::from([entry])));
+    builder.set("se = :only");
+    builder.require("attribute_exists(se.#s)");
+    builder.build(CellId::Session(account.clone()).partition(), CELL)
 }
 
 fn insertion(account: &AccountId, session: &SessionId, end: Timestamp, displaced: &[SessionId]) -> Write {

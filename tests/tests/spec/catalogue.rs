@@ -15,6 +15,7 @@ async fn the_catalogue_says_what_the_policy_has_and_not_who_operates_it() {
     let names = |list: &str, member: &str| -> Vec<String> {
         said[list].as_array().unwrap().iter().map(|one| one[member].as_str().unwrap().to_owned()).collect()
     };
+    assert_eq!(said["keys_path"], "/v1/api-keys");
     assert_eq!(said["credential_headers"], json!(["authorization", "x-api-key"]));
     assert_eq!(names("environments", "prefix"), ["sk_test_", "sk_prod_"]);
     assert_eq!(names("presets", "name"), ["admin", "full-access", "read-only"]);

@@ -133,6 +133,51 @@ async fn keys_are_shown_in_the_products_form() {
 }
 
 #[tokio::test]
+async fn who_prefers_no_dialect_is_answered_in_none_by_every_function() {
+    let (bundle, session, id, _) = bundle_with_key(json!({"name": "a"})).await;
+    let Caller::Bearer(token) = session else { panic!("a token") };
+    let bearer = format!("Bearer {token}");
+    let ask = async |method: &str, path: &str, preference: &str, body: Option<&str>| {
+        let mut headers = vec![("authorization", bearer.as_str()), ("prefer", preference)];
+        headers.extend(body.map(|_| ("content-type", "application/json")));
+        bundle.send_with(method, path, &headers, body).await
+    };
+    let (one, rotate, explain) =
+        (format!("/api/keys/{id}"), format!("/api/keys/{id}/rotate"), format!("/api/keys/{id}/explain"));
+    for (method, path, body, status) in [
+        ("POST", "/api/keys", Some(r#"{"name":"b"}"#), 201),
+        ("GET", &one, None, 200),
+        ("PATCH", &one, Some(r#"{"name":"c"}"#), 200),
+        ("POST", &rotate, None, 201),
+        ("POST", &explain, Some(r#"{"method":"GET","path":"/demo/free"}"#), 200),
+    ] {
+        let answer = ask(method, path, "dialect=none", body).await;
+        assert_eq!(answer.status, status, "{method} {path}: {}", answer.text);
+        assert!(answer.text.starts_with("{\"data\":{"), "{method} {path}: {}", answer.text);
+        assert_eq!(answer.headers["preference-applied"], "dialect=none");
+    }
+    let list = ask("GET", "/api/keys", "respond-async, dialect=none", None).await;
+    assert_eq!((list.body["data"].as_array().unwrap().len(), &list.body["next_cursor"]), (2, &Value::Null));
+    for (method, path, status, code) in [
+        ("GET", "/auth/nonce/0x12", 400, "invalid_address"),
+        ("POST", "/auth/verify", 400, "invalid_request"),
+        ("GET", "/api/keys/key_none", 404, "not_found"),
+        ("GET", "/v1/projects/prj_none", 404, "not_found"),
+        ("DELETE", "/v1/webhooks/whk_none", 404, "not_found"),
+        ("GET", "/v1/client-sessions/ses_none", 404, "not_found"),
+        ("POST", "/v1/charges/chg_1/settle", 403, "insufficient_scope"),
+    ] {
+        let body = (method == "POST").then_some("{}");
+        let answer = ask(method, path, "dialect=none", body).await;
+        assert_eq!((answer.status, answer.code()), (status, code), "{method} {path}: {}", answer.text);
+        assert_eq!(answer.headers["content-type"], "application/problem+json");
+        let worded = ask(method, path, "dialect=ours", body).await;
+        assert_eq!(worded.body["success"], json!(false), "{method} {path}: {}", worded.text);
+        assert!(!worded.headers.contains_key("preference-applied"));
+    }
+}
+
+#[tokio::test]
 async fn a_lost_answer_is_repeated_in_the_same_words() {
     let bundle = Bundle::with_policy(&policy()).await;
     let Caller::Bearer(token) = bundle.newcomer().await.caller() else { panic!("a token") };

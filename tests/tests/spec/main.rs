@@ -32,6 +32,7 @@ mod leases;
 mod lifecycle;
 mod limits;
 mod load;
+mod logins;
 mod malformed;
 mod management;
 mod management_limits;

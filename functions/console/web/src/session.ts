@@ -2,7 +2,7 @@
 
 import { computed, signal } from "@preact/signals";
 
-import { type Catalogue, type Me, api, dataOf, quiet } from "./api/client";
+import { type Catalogue, type Me, api, dataOf, keysAreAt, quiet } from "./api/client";
 import { Problem } from "./api/problem";
 import { onSessionEnd } from "./api/send";
 import { go } from "./route";
@@ -21,8 +21,6 @@ export type State = "asking" | "out" | "in" | "ended" | "failed";
 export const state = signal<State>("asking");
 export const me = signal<Me | null>(null);
 export const catalogue = signal<Catalogue | null>(null);
-/** When the session ends, as far as this tab knows (epoch ms). */
-export const endsAt = signal<number | null>(null);
 /** The address that the wallet would sign with now, where it is another than the one signed in. */
 export const otherAddress = signal<string | null>(null);
 /** What of the first answers failed. */
@@ -45,7 +43,9 @@ export async function enter(): Promise<void> {
   startProblem.value = null;
   try {
     const who = await dataOf(quiet.GET("/v1/me"));
-    catalogue.value = await dataOf(quiet.GET("/v1/catalogue"));
+    const choices = await dataOf(quiet.GET("/v1/catalogue"));
+    keysAreAt(choices.keys_path);
+    catalogue.value = choices;
     me.value = who;
     state.value = "in";
   } catch (error) {
@@ -70,10 +70,9 @@ export async function signIn(wallet: Wallet): Promise<void> {
 
 /** Signs in with a signature, wherever it was made. */
 export async function takeUp(address: string, nonce: string, signature: string): Promise<void> {
-  const session = await exchange(address, nonce, signature);
-  const until = Date.now() + session.seconds * 1_000;
-  tabs.postMessage({ kind: "in", account: session.account, until } satisfies Told);
-  await welcome(session.account, until);
+  const account = await exchange(address, nonce, signature);
+  tabs.postMessage({ kind: "in", account } satisfies Told);
+  await welcome(account);
 }
 
 /** Ends the session, here and in all tabs. */
@@ -90,7 +89,6 @@ export function leave(): void {
   waitingFor?.settle(false);
   waitingFor = null;
   me.value = null;
-  endsAt.value = null;
   otherAddress.value = null;
   state.value = "out";
 }
@@ -114,8 +112,7 @@ function renew(): Promise<boolean> {
   return waitingFor.renewed;
 }
 
-async function welcome(account: string, until: number): Promise<void> {
-  endsAt.value = until;
+async function welcome(account: string): Promise<void> {
   otherAddress.value = null;
   if (me.value && me.value.account_id !== account) {
     // Whatever was asked for was asked in another name.
@@ -138,10 +135,10 @@ async function welcome(account: string, until: number): Promise<void> {
 }
 
 /** What tabs tell each other; never a secret. */
-type Told = { kind: "in"; account: string; until: number } | { kind: "out" };
+type Told = { kind: "in"; account: string } | { kind: "out" };
 
 function hear(told: Told): void {
-  if (told.kind === "in") void welcome(told.account, told.until);
+  if (told.kind === "in") void welcome(told.account);
   else if (me.value) state.value = "ended";
 }
 

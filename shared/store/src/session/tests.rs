@@ -33,6 +33,20 @@ async fn a_login_is_live_until_it_is_revoked() {
 }
 
 #[tokio::test]
+async fn all_logins_but_one_are_ended_by_one_write_and_never_by_an_ended_one() {
+    let (store, account) = table_with_account().await;
+    for number in 0..MAX_LIVE_SESSIONS {
+        assert!(store.insert_session(&account.id, &session(number), at(900), &[]).await.unwrap());
+    }
+    for _ in 0..2 {
+        assert!(store.keep_only_session(&account.id, &session(5), at(900)).await.unwrap());
+        assert_eq!(known(&store, &account).await, [(session(5), at(900))].into_iter().collect());
+    }
+    assert!(!store.keep_only_session(&account.id, &session(4), at(900)).await.unwrap());
+    assert!(known(&store, &account).await.is_live(&session(5), at(0)));
+}
+
+#[tokio::test]
 async fn there_is_room_for_sixteen_logins_and_no_more() {
     let (store, account) = table_with_account().await;
     for number in 0..MAX_LIVE_SESSIONS {
@@ -80,4 +94,5 @@ fn the_fullest_write_keeps_dynamodbs_rules() {
     let displaced: Vec<_> = (0..2 * MAX_LIVE_SESSIONS).map(session).collect();
     let account = AccountId::mint(&mut |pool| pool.fill(1));
     assert_eq!(insertion(&account, &session(99), at(900), &displaced).lint(), Ok(()));
+    assert_eq!(only(&account, &session(99), at(900)).lint(), Ok(()));
 }

@@ -150,6 +150,7 @@ impl<'p> World<'p> {
             }
             Some("projects") => filled("{id}", &self.project),
             Some("client-sessions") if path.contains("{id}") => filled("{id}", &self.client_session().await.0),
+            Some("sessions") if path.contains("{id}") => filled("{id}", &self.login().await),
             Some("charges") => filled("{id}", &self.charge().await),
             Some("billing") => format!("{path}?account_id={}", self.owner.account_id),
             Some("accounts") => filled("{id}", &self.owner.account_id),
@@ -206,6 +207,15 @@ impl<'p> World<'p> {
     fn signature(&self, body: &Value) -> Vec<(String, String)> {
         let signature = stripe::signature(stripe::SECRET, self.program.clock.now(), body.to_string().as_bytes());
         vec![("stripe-signature".into(), signature)]
+    }
+
+    /// A sign-in of the owner's beside the one that asks.
+    async fn login(&self) -> String {
+        self.program.login(&self.owner.wallet).await;
+        let answer = self.program.ask("GET", "/v1/sessions", &self.owner.caller(), None).await;
+        let sessions = answer.body["data"].as_array().unwrap();
+        let other = sessions.iter().find(|one| one["is_current"] == false).unwrap();
+        other["id"].as_str().unwrap().to_owned()
     }
 
     /// A client session of the key that may everything, and its secret.

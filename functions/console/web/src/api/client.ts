@@ -25,9 +25,29 @@ export type Catalogue = Schemas["Catalogue"];
 export type Webhook = Schemas["Webhook"];
 export type Delivery = Schemas["Delivery"];
 export type ClientSession = Schemas["ClientSession"];
+export type SignedIn = Schemas["SignedIn"];
 export type Explanation = Schemas["Explanation"];
 
-const options = { baseUrl: location.origin };
+const KEYS_PATH = "/v1/api-keys";
+let keysPath = KEYS_PATH;
+
+/** Says where the policy has keys managed. */
+export function keysAreAt(path: string): void {
+  keysPath = path;
+}
+
+/** A request to where the policy has what it is about. */
+class PlacedRequest extends Request {
+  constructor(input: RequestInfo | URL, init?: RequestInit) {
+    const address = new URL(input instanceof Request ? input.url : input, location.origin);
+    const { pathname } = address;
+    if (pathname === KEYS_PATH || pathname.startsWith(`${KEYS_PATH}/`)) address.pathname = keysPath + pathname.slice(KEYS_PATH.length);
+    super(address, init);
+  }
+}
+
+// A policy may word answers in a product's own way; these pages are for any of them.
+const options = { baseUrl: location.origin, headers: { Prefer: "dialect=none" }, Request: PlacedRequest };
 
 /** For what somebody waits for. */
 export const api = createClient<paths>({ ...options, fetch: send });

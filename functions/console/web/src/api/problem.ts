@@ -34,7 +34,7 @@ export class Problem extends Error {
   }
 
   static foreign(): Problem {
-    return new Problem(0, { code: "foreign", detail: "This gate words its answers about keys in a product’s own way (its policy’s dialect), which the console cannot read. Manage keys through that API." });
+    return new Problem(0, { code: "foreign", detail: "The answer has a form that the console cannot read. The gate may be of another version than these pages: reload them." });
   }
 
   /** Whether the API failed and the same request may well succeed later. */

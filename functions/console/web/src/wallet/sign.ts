@@ -34,10 +34,10 @@ export async function sign(provider: Provider, address: string, message: string)
   return signature;
 }
 
-/** Exchanges a signature for a session; the token stays in the cookie, where no script can read it. */
-export async function exchange(address: string, nonce: string, signature: string): Promise<{ account: string; seconds: number }> {
+/** Exchanges a signature for a session, and says whose; the token stays in the cookie, where no script can read it. */
+export async function exchange(address: string, nonce: string, signature: string): Promise<string> {
   const session = await dataOf(quiet.POST("/auth/verify", { body: { address, nonce, signature } }));
-  return { account: session.account_id, seconds: session.expires_in };
+  return session.account_id;
 }
 
 async function asked(provider: Provider, method: string, params?: unknown[]): Promise<unknown> {
