@@ -14,7 +14,7 @@ import { Wallet } from "ethers";
 import { Person, Program, closeBrowser, eventually, policyOf } from "./world.mjs";
 
 const KEYS = Number(process.env.FAREGATE_KEYS ?? 300);
-const ROWS = Number(process.env.FAREGATE_ROWS ?? 10_000);
+const ROWS = Number(process.env.FAREGATE_ROWS ?? 3_000);
 // The plan of the default policy has room for 100 keys.
 const policy = policyOf("default").replace("max_keys: 100,", `max_keys: ${KEYS},`);
 
