@@ -68,7 +68,7 @@ fn room_of(path: &str) -> Option<Room> {
         "shared/client" => Some(Room::Client),
         "shared/layer" => Some(Room::Layer),
         "shared/outbound" => Some(Room::Outbound),
-        "infra/local" | "tests" => Some(Room::Roof),
+        "infra/local" | "tests" | "tests/peers/driver" => Some(Room::Roof),
         folder => folder.strip_prefix("functions/").map(|_| Room::Function),
     }
 }
