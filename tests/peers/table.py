@@ -117,17 +117,16 @@ def guarantees(peers):
         ])
     return ["**What holds**, with 64 callers at once. In the first four the peer is killed and started again in the middle: what was admitted "
             "beyond the limit or the budget, and what nobody got of it. Then a burst on a budget of 50 calls; calls estimated at 1 "
-            "unit that cost 5, on a budget of 20: units beyond it in the peer's books, and in truth; from the answer to a revocation "
+            "unit that cost 5, on a budget of 20: units spent beyond it by 64 callers at once, and by one in turn; from the answer to a revocation "
             "to the last call that was admitted; calls admitted while the store is out for a second.", "",
-            *grid(["", "over the limit", "not used", "over the budget", "not used", "burst: over", "not used", "dearer calls: booked, real",
+            *grid(["", "over the limit", "not used", "over the budget", "not used", "burst: over", "not used", "dearer calls: at once, in turn",
                    "revoked after", "admitted in an outage"], rows)]
 
 
 def spend_text(spent):
     if spent is None:
         return "—"
-    booked = "no books" if spent["over_booked"] is None else f"{spent['over_booked']}"
-    return f"{booked}, {spent['over_cost']}"
+    return f"{spent['at_once']['over_cost']}, {spent['in_turn']['over_cost']}"
 
 
 def revoke_text(revoked):

@@ -114,24 +114,28 @@ def revoke(peer, driver):
 
 
 def spend(peer):
-    """64 callers whose calls turn out dearer than they were estimated."""
+    """Calls that turn out dearer than they were estimated: 64 callers at once, and one who calls again and again."""
+    at_once, in_turn = spend_by(peer, CALLERS), spend_by(peer, 1)
+    return {"budget": SMALL_BUDGET, "estimate": 1, "actual": DEARER, "at_once": at_once, "in_turn": in_turn}
+
+
+def spend_by(peer, callers):
     request = peer.keys("full", 1, SMALL_BUDGET)[0]
     passed, lock = 0, threading.Lock()
 
     def call():
         nonlocal passed
-        for _ in range(SMALL_BUDGET):
+        for _ in range(10 * SMALL_BUDGET):
             if not peer.spend(request):
                 return
             with lock:
                 passed += 1
 
-    with concurrent.futures.ThreadPoolExecutor(CALLERS) as pool:
-        for done in [pool.submit(call) for _ in range(CALLERS)]:
+    with concurrent.futures.ThreadPoolExecutor(callers) as pool:
+        for done in [pool.submit(call) for _ in range(callers)]:
             done.result()
     booked = peer.booked(request)
-    return {"budget": SMALL_BUDGET, "estimate": 1, "actual": DEARER, "admitted": passed, "booked": booked,
-            "over_booked": None if booked is None else max(0, booked - SMALL_BUDGET),
+    return {"admitted": passed, "booked": booked, "over_booked": None if booked is None else max(0, booked - SMALL_BUDGET),
             "over_cost": max(0, passed * DEARER - SMALL_BUDGET)}
 
 

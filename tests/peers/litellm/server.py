@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import secrets
 import time
+from types import SimpleNamespace
 
 import litellm
 from fastapi import Depends, FastAPI, Request
@@ -21,13 +22,23 @@ rows, queries = {}, 0
 
 
 class StubbedDatabase:
-    """The one query of the key check: the key's row, or none."""
+    """The two queries of the key check: the key's row as a view, and the row itself where its spending begins to be counted."""
+
+    def __init__(self):
+        self.db = SimpleNamespace(litellm_verificationtoken=self)
 
     async def get_data(self, token=None, **_):
+        row = self.find(token if not token.startswith("sk-") else hash_token(token))
+        return LiteLLM_VerificationTokenView(**row) if row else None
+
+    async def find_unique(self, where, **_):
+        row = self.find(where["token"])
+        return SimpleNamespace(**row) if row else None
+
+    def find(self, token):
         global queries
         queries += 1
-        row = rows.get(token if not token.startswith("sk-") else hash_token(token))
-        return LiteLLM_VerificationTokenView(**row) if row else None
+        return rows.get(token)
 
 
 @contextlib.asynccontextmanager
@@ -36,6 +47,9 @@ async def lifespan(_):
     proxy_server.master_key = "sk-" + secrets.token_hex(24)
     proxy_server.proxy_logging_obj.startup_event(llm_router=None, redis_usage_cache=None)
     litellm.suppress_debug_info = True
+    # Where it knows the model's price and how long an answer may be, it reserves what a call can cost.
+    price = {"input_cost_per_token": 0.0, "output_cost_per_token": PRICE, "max_output_tokens": 1, "max_tokens": 1}
+    litellm.register_model({"openai/measured": {**price, "litellm_provider": "openai", "mode": "chat"}})
     yield
 
 
@@ -46,7 +60,7 @@ app.add_exception_handler(ProxyException, proxy_server.openai_exception_handler)
 @app.post("/chat/completions")
 async def check(request: Request, caller: UserAPIKeyAuth = Depends(user_api_key_auth)):
     """As its handler begins and, but for the model's answer, ends: the hooks before the call, and what it cost after it."""
-    data = {"model": "measured", "messages": [], "metadata": {}}
+    data = {"model": "openai/measured", "messages": [], "metadata": {}}
     await proxy_server.proxy_logging_obj.pre_call_hook(user_api_key_dict=caller, data=data, call_type="acompletion")
     units = float(request.headers.get("x-units", "1"))
     if units > 1:

@@ -5,7 +5,7 @@ import json
 from driver import http
 from peer import Python
 
-BODY = b'{"model":"measured","messages":[]}'
+BODY = b'{"model":"openai/measured","max_tokens":1,"messages":[{"role":"user","content":"a"}]}'
 
 
 class LiteLlm(Python):
@@ -27,6 +27,10 @@ class LiteLlm(Python):
     def spend(self, request):
         headers = {"authorization": f"Bearer {request.key}", "x-units": "5"}
         return self.ask("POST", "/chat/completions", headers, BODY)[0] == 200
+
+    def environment(self, store):
+        # Its prices come with it; nothing is fetched.
+        return {**super().environment(store), "LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_LOG": "ERROR"}
 
     def calls_made(self):
         return json.loads(self.ask("GET", "/calls")[1])["calls"]
