@@ -146,11 +146,13 @@ def told(peers):
     for peer in peers.values():
         cells = []
         for name in ("limit", "budget", "revoke", "outage"):
-            said = peer["trials"].get(name, {}).get("told", {})
+            trial = peer["trials"].get(name)
+            said = trial["told"] if trial else {}
             refused = {word: times for word, times in said.items() if not word.startswith("+")}
-            cells.append("<br>".join(f"{word}: {times}" for word, times in sorted(refused.items(), key=lambda each: -each[1])) or "—")
+            words = "<br>".join(f"{word}: {times}" for word, times in sorted(refused.items(), key=lambda each: -each[1]))
+            cells.append(words or ("all waited" if name == "outage" and trial else "—"))
         rows.append([peer["name"], *cells])
-    return ["**What the others were told**: status and code, with how many times; `broken` and `unreachable` are the crash itself.", "",
+    return ["**What the others were told**: status and code, with how many times; `broken` and `unreachable` are the crash itself; where all waited, nobody was answered until the store was back.", "",
             *grid(["", "limit used up", "budget used up", "key revoked", "store out"], rows)]
 
 
