@@ -1,6 +1,6 @@
 """Starts each peer, gives all of them the same work, and prints one table: README.md beside this file.
 
-    run.py --binaries FOLDER [--cache FOLDER] [--out FOLDER] [--seconds 4] [PEER ...]
+    run.py --binaries FOLDER [--cache FOLDER] [--out FOLDER] [--seconds 3] [PEER ...]
 """
 
 import argparse
@@ -73,7 +73,7 @@ def parse():
     parser.add_argument("--binaries", required=True, help="where faregate, load and count are")
     parser.add_argument("--cache", default=str(pathlib.Path.home() / ".cache/faregate-ci"))
     parser.add_argument("--out", default="/tmp/faregate-peers")
-    parser.add_argument("--seconds", type=float, default=4)
+    parser.add_argument("--seconds", type=float, default=3)
     parser.add_argument("peers", nargs="*", metavar="PEER")
     return parser.parse_args()
 
