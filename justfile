@@ -138,6 +138,10 @@ released:
 cold-start runs="20":
     COLD_START_RUNS={{ runs }} .ci/run cold_start
 
+# The gate beside what people would use instead, all under the same work: `just peers`, `just peers 1 "faregate envoy"`.
+peers seconds="3" names="":
+    PEERS_SECONDS={{ seconds }} PEERS="{{ names }}" .ci/run peers
+
 # How many instructions each release binary carries out to start and to answer; does not depend on the machine's load.
 instructions:
     .ci/run instructions

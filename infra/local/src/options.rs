@@ -42,6 +42,11 @@ pub struct Options {
     #[arg(long, env = "FAREGATE_DYNAMODB", value_name = "HOST:PORT")]
     pub dynamodb: Option<String>,
 
+    /// The embedded DynamoDB of another program of this version, http://HOST:PORT, for a second gate on the same table; that
+    /// program feeds the books [default: this program's own]
+    #[arg(long, env = "FAREGATE_STORE", value_name = "URL")]
+    pub store: Option<BaseUrl>,
+
     /// Where the embedded queues listen, loopback only [default: any free port; with --invoke 127.0.0.1:8002]
     #[arg(long, env = "FAREGATE_QUEUES", value_name = "HOST:PORT")]
     pub queues: Option<String>,
@@ -76,6 +81,7 @@ impl Options {
             upstream: None,
             invoke: None,
             dynamodb: None,
+            store: None,
             queues: None,
             operator: None,
             stripe_secret: None,

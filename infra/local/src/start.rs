@@ -51,8 +51,11 @@ pub async fn start(options: Options) -> Result<Running, StartError> {
 /// # Errors
 /// [`StartError`] says in one line what is in the way.
 pub async fn start_at(options: Options, clock: Clock) -> Result<Running, StartError> {
+    let is_fed_elsewhere = options.store.is_some();
     let mut running = start_unfed(options, clock).await?;
-    running.feed()?;
+    if !is_fed_elsewhere {
+        running.feed()?;
+    }
     Ok(running)
 }
 
@@ -82,7 +85,8 @@ pub async fn start_unfed(options: Options, clock: Clock) -> Result<Running, Star
         data::write_private(file, b"")?;
     }
     let dynamodb = DynamoDb::start(file, options.dynamodb_address()).await?;
-    let services = Services::connect_local(config.clone(), &dynamodb.url(), clock.clone());
+    let store = options.store.as_ref().map_or_else(|| dynamodb.url(), ToString::to_string);
+    let services = Services::connect_local(config.clone(), &store, clock.clone());
     services.store.ensure_table().await?;
     services.claim_layout().await.map_err(StartError::Layout)?;
     let queues = EmbeddedQueues::start(options.queues_address()).await?;

@@ -71,7 +71,7 @@ fn room_of(path: &str) -> Option<Room> {
         "shared/layer" => Some(Room::Layer),
         "shared/outbound" => Some(Room::Outbound),
         "shared/stream" => Some(Room::Stream),
-        "infra/local" | "tests" => Some(Room::Roof),
+        "infra/local" | "tests" | "tests/peers/driver" => Some(Room::Roof),
         folder => folder.strip_prefix("functions/").map(|_| Room::Function),
     }
 }

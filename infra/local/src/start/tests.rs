@@ -1,6 +1,9 @@
 //! The bundle started, asked over HTTP, stopped and started again.
 
-use faregate_domain::time::{Day, Timestamp};
+use faregate_domain::{
+    id::AccountId,
+    time::{Day, Timestamp},
+};
 use faregate_edge::secrets::SecretName;
 use http_body_util::{BodyExt, Full};
 use hyper::{Request, StatusCode, body::Bytes};
@@ -51,6 +54,19 @@ async fn the_demo_key_works_and_outlives_a_restart() {
     assert!(running.make_demo().await.unwrap().is_none());
     assert_eq!(ask(free(&running)).await.0, 200);
     running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_gate_works_on_the_table_of_another() {
+    let first = start(Options::throw_away()).await.unwrap();
+    let store = Some(first.dynamodb_url().parse().unwrap());
+    let second = start(Options { store, ..Options::throw_away() }).await.unwrap();
+    let demo = second.make_demo().await.unwrap().unwrap();
+    let account = AccountId::parse(&demo.account_id).unwrap();
+    assert!(first.services.store.find_account(&account).await.unwrap().is_some());
+    assert!(second.stream().peek(1).is_err(), "its own table was made");
+    second.stop().await;
+    first.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
