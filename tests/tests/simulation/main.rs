@@ -1,7 +1,7 @@
 //! Whole histories, each played from a seed: many instances before one table, and a post that loses, doubles and delays.
 //!
 //! `FAREGATE_SEED=123` plays one history and prints it; `FAREGATE_SEEDS=10000` plays so many; both together play so many
-//! from there on. Without either a few are played, and one guard is taken out; `.ci/run simulation` plays two hundred,
+//! from there on. Without either a few are played, and one guard is taken out; `.ci/run simulation` plays 120,
 //! `FAREGATE_GUARDS=all` takes out each guard in turn, and `FAREGATE_GUARDS="a tab has room"` that one.
 
 #![expect(clippy::panic, clippy::unwrap_used, reason = "what does not work in a test fails the test")]
