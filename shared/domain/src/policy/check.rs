@@ -160,6 +160,9 @@ fn plans(files: &BTreeMap<String, PlanFile>, found: &mut Findings) -> BTreeMap<S
     for (name, file) in files {
         let here = Field::of("plans").key(name);
         let PlanFile { max_keys, per_minute, per_day, concurrent, .. } = *file;
+        if max_keys > MAX_KEYS {
+            found.note(here.key("max_keys"), Fault::Malformed(max_keys.to_string(), "is more than 10000"));
+        }
         let of = |burst| LimitsFile { per_minute, burst, per_day, concurrent };
         let Some(ceiling) = limits(&of(file.burst.unwrap_or(per_minute)), &here, found) else { continue };
         let Some(sessions) = limits(&of(file.burst.unwrap_or(0)), &here, found) else { continue };
@@ -211,6 +214,8 @@ fn is_word(text: &str, max_bytes: usize, is_allowed: impl Fn(u8) -> bool) -> boo
 
 const MAX_FILE_BYTES: usize = 262_144;
 const MAX_RETENTION_DAYS: u32 = 3_650;
+/// An account names the keys that count in one item, of at most 400 KB.
+const MAX_KEYS: u32 = 10_000;
 
 #[cfg(test)]
 mod tests;

@@ -206,6 +206,7 @@ pub(super) enum SignedUrlsFile {
 #[serde(deny_unknown_fields)]
 pub(super) struct PlanFile {
     /// Live keys that the account may have; 0 means none at all.
+    #[cfg_attr(feature = "schema", schemars(range(max = 10_000)))]
     pub(super) max_keys: u32,
     /// The most requests per UTC minute that a key may be allowed.
     #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 1_000_000)))]

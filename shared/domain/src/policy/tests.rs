@@ -78,6 +78,7 @@ fn each_broken_rule_is_named_with_its_line_and_field() {
             "plans.studio.per_minute",
             "per_minute",
         ),
+        ("max_keys: 100,", "max_keys: 10001,", "plans.studio.max_keys", "10000"),
         ("sign_up: { plan: studio", "sign_up: { plan: gold", "sign_up.plan", "gold"),
         ("credit_usd: \"5.00\"", "credit_usd: \"-1\"", "sign_up.credit_usd", "zero"),
         ("operators: []", "operators: [\"0x12\"]", "operators[0]", "wallet address"),
