@@ -1,4 +1,4 @@
-"""What was measured as the section of docs/performance.md: figures, ratios to Faregate, where it loses.
+"""What was measured as docs/peers.md: figures, ratios to Faregate, where it loses.
 
     table.py peers.json
 """
@@ -14,7 +14,7 @@ def section(found):
     peers = {name: peer for name, peer in found["peers"].items() if "error" not in peer}
     machine = found["machine"]
     lines = [
-        "## Beside what people would use instead", "",
+        "# Beside what people would use instead", "",
         f"`just peers` ([tests/peers](../tests/peers)), {found['date']}, {found['seconds']:g} seconds per figure, on "
         f"{machine['cores']} cores of {machine['processor']}, {machine['memory_gib']} GiB, Linux {machine['kernel']}; load "
         f"average at the start {machine['load_average']:.1f}. Callers, peer and store share the machine.", "",
