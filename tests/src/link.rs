@@ -97,7 +97,14 @@ impl Link {
     /// # Errors
     /// When no port is free or the emulator does not start.
     pub async fn before_embedded_engine() -> io::Result<Self> {
-        let database = Database::memory().map_err(io::Error::other)?;
+        Self::before_engine(Database::memory().map_err(io::Error::other)?).await
+    }
+
+    /// A link to an embedded DynamoDB.
+    ///
+    /// # Errors
+    /// When no port is free.
+    pub async fn before_engine(database: Database) -> io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         tokio::spawn(dynoxide::server::serve_on(listener, database.clone()));

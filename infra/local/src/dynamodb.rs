@@ -67,7 +67,7 @@ impl DynamoDb {
 
 fn open(file: Option<PathBuf>) -> Result<Database, DynamoDbError> {
     match file {
-        None => memory().map_err(|reason| DynamoDbError::Open("memory".into(), reason)),
+        None => database_in_memory(),
         Some(path) => open_file(&path).map_err(|reason| DynamoDbError::Open(path, reason)),
     }
 }
@@ -79,7 +79,15 @@ fn open_file(path: &Path) -> Result<Database, String> {
     Ok(database)
 }
 
-/// A database in memory. No connection but the engine's own reaches it, so it begins as the copy of an indexed file.
+/// A database in memory, as `--memory` has it.
+///
+/// # Errors
+/// [`DynamoDbError::Open`] where it cannot be made.
+pub fn database_in_memory() -> Result<Database, DynamoDbError> {
+    memory().map_err(|reason| DynamoDbError::Open("memory".into(), reason))
+}
+
+/// No connection but the engine's own reaches it, so it begins as the copy of an indexed file.
 fn memory() -> Result<Database, String> {
     let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
     let file = folder.path().join("store.db");

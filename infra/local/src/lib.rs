@@ -38,7 +38,7 @@ mod wallet;
 pub use client::{BaseUrl, InvalidBaseUrl};
 pub use data::DataError;
 pub use demo::Demo;
-pub use dynamodb::DynamoDbError;
+pub use dynamodb::{DynamoDbError, database_in_memory};
 pub use gateway_response::InvalidGatewayResponse;
 pub use ledger::{Feed, FeedParts, Ledger};
 pub use options::{
