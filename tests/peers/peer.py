@@ -122,7 +122,7 @@ class Node(Peer):
             shutil.copytree(FOLDER / self.folder, folder, ignore=shutil.ignore_patterns("__pycache__"))
             run(["npm", "ci", "--silent", "--no-audit", "--no-fund", "--cache", self.harness.npm_cache], cwd=folder)
             (folder / "lock").write_bytes(lock)
-        for file in (FOLDER / self.folder).glob("*.mjs"):
+        for file in [*(FOLDER / self.folder).glob("*.mjs"), FOLDER / "serve.mjs"]:
             shutil.copy(file, folder)
         packages = json.loads(lock)["packages"]
         wanted = packages[""]["dependencies"]

@@ -1,8 +1,9 @@
 // The first thing one would write: read the key's item, check it in code, count in a second call.
 
 import { createHash, randomBytes } from "node:crypto";
-import { createServer } from "node:http";
 import { DynamoDB } from "@aws-sdk/client-dynamodb";
+
+import { serve } from "./serve.mjs";
 
 const TABLE = "baseline";
 const PRICE = 1;
@@ -75,35 +76,7 @@ async function revoke({ key }) {
   return {};
 }
 
-async function body(request) {
-  let text = "";
-  for await (const part of request) text += part;
-  return JSON.parse(text);
-}
-
-async function answer(request) {
-  const key = request.headers["x-api-key"] ?? "";
-  const said = ([status, code]) => [status, { code }];
-  switch (request.url) {
-    case "/healthz":
-      return [200, {}];
-    case "/limit":
-      return said(await decide(key, false));
-    case "/full":
-      return said(await decide(key, true));
-    case "/spend":
-      return said(await spend(key));
-    case "/keys":
-      return [200, await makeKeys(await body(request))];
-    case "/revoke":
-      return [200, await revoke(await body(request))];
-    default:
-      return [404, {}];
-  }
-}
-
-createServer(async (request, response) => {
-  const [status, content] = await answer(request).catch((error) => [503, { code: error.code ?? error.name }]);
-  response.writeHead(status, { "content-type": "application/json" });
-  response.end(JSON.stringify(content));
-}).listen(Number(process.env.PORT), "127.0.0.1");
+serve({
+  decide: { "/limit": (key) => decide(key, false), "/full": (key) => decide(key, true), "/spend": spend },
+  manage: { "/keys": makeKeys, "/revoke": revoke },
+});

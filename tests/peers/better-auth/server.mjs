@@ -1,12 +1,13 @@
 // Better Auth with its api-key plugin, as its documentation sets it up; verifyApiKey exists on the server alone, so this is the server.
 
 import { randomUUID } from "node:crypto";
-import { createServer } from "node:http";
 import { apiKey } from "@better-auth/api-key";
 import { betterAuth } from "better-auth";
 import { getMigrations } from "better-auth/db/migration";
 import Database from "better-sqlite3";
 import pg from "pg";
+
+import { serve } from "./serve.mjs";
 
 const DAY_MS = 86_400_000;
 let statements = 0;
@@ -52,8 +53,8 @@ const TOO_MANY = ["RATE_LIMITED", "USAGE_EXCEEDED"];
 
 async function decide(key) {
   const { valid, error } = await auth.api.verifyApiKey({ body: { key: key.split(".")[1] } });
-  if (valid) return [200, { code: "ok" }];
-  return [TOO_MANY.includes(error.code) ? 429 : 401, { code: error.code }];
+  if (valid) return [200, "ok"];
+  return [TOO_MANY.includes(error.code) ? 429 : 401, error.code];
 }
 
 async function revoke({ key }) {
@@ -61,32 +62,7 @@ async function revoke({ key }) {
   return {};
 }
 
-async function body(request) {
-  let text = "";
-  for await (const part of request) text += part;
-  return JSON.parse(text);
-}
-
-async function answer(request) {
-  switch (request.url) {
-    case "/healthz":
-      return [200, {}];
-    case "/limit":
-    case "/full":
-      return decide(request.headers["x-api-key"] ?? "");
-    case "/keys":
-      return [200, await makeKeys(await body(request))];
-    case "/revoke":
-      return [200, await revoke(await body(request))];
-    case "/calls":
-      return [200, { calls: statements }];
-    default:
-      return [404, {}];
-  }
-}
-
-createServer(async (request, response) => {
-  const [status, content] = await answer(request).catch((error) => [503, { code: error.name, message: error.message }]);
-  response.writeHead(status, { "content-type": "application/json" });
-  response.end(JSON.stringify(content));
-}).listen(Number(process.env.PORT), "127.0.0.1");
+serve({
+  decide: { "/limit": decide, "/full": decide },
+  manage: { "/keys": makeKeys, "/revoke": revoke, "/calls": () => ({ calls: statements }) },
+});

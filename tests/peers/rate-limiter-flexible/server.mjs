@@ -1,9 +1,10 @@
 // rate-limiter-flexible's DynamoDB limiter: it limits, and knows no keys; a key here is a name that its plan stands in.
 
 import { randomBytes } from "node:crypto";
-import { createServer } from "node:http";
 import { DynamoDB } from "@aws-sdk/client-dynamodb";
 import { RateLimiterDynamo } from "rate-limiter-flexible";
+
+import { serve } from "./serve.mjs";
 
 const DAY_S = 86_400;
 // Its "never", a duration of 0, starts anew at each call with DynamoDB: -1 is what it keeps for it, and that is always past.
@@ -57,34 +58,7 @@ async function revoke({ key }) {
   return {};
 }
 
-async function body(request) {
-  let text = "";
-  for await (const part of request) text += part;
-  return JSON.parse(text);
-}
-
-async function answer(request) {
-  const key = request.headers["x-api-key"] ?? "";
-  const said = ([status, code]) => [status, { code }];
-  switch (request.url) {
-    case "/healthz":
-      return [200, {}];
-    case "/limit":
-    case "/full":
-      return said(await decide(key));
-    case "/spend":
-      return said(await spend(key));
-    case "/keys":
-      return [200, makeKeys(await body(request))];
-    case "/revoke":
-      return [200, await revoke(await body(request))];
-    default:
-      return [404, {}];
-  }
-}
-
-createServer(async (request, response) => {
-  const [status, content] = await answer(request).catch((error) => [503, { code: error.code ?? error.name }]);
-  response.writeHead(status, { "content-type": "application/json" });
-  response.end(JSON.stringify(content));
-}).listen(Number(process.env.PORT), "127.0.0.1");
+serve({
+  decide: { "/limit": decide, "/full": decide, "/spend": spend },
+  manage: { "/keys": makeKeys, "/revoke": revoke },
+});
