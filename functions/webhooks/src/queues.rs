@@ -6,7 +6,7 @@ use aws_sdk_sqs::{
     Client,
     config::{BehaviorVersion, Builder, Credentials, Region, timeout::TimeoutConfig},
     error::{ProvideErrorMetadata as _, SdkError},
-    operation::send_message::SendMessageError,
+    operation::send_message::{SendMessageError, builders::SendMessageFluentBuilder},
 };
 use faregate_domain::{
     id::{MessageId, WebhookId},
@@ -53,10 +53,6 @@ impl Wake {
     pub(crate) fn delivery(&self) -> Option<(WebhookId, MessageId)> {
         Some((WebhookId::parse(&self.endpoint).ok()?, MessageId::parse(&self.message).ok()?))
     }
-
-    fn text(&self) -> Result<String, QueuesError> {
-        serde_json::to_string(self).map_err(|_| QueuesError::Unsent("unwritable".to_owned()))
-    }
 }
 
 impl Queues {
@@ -99,14 +95,14 @@ impl Queues {
             return Ok(());
         }
         let wake = Wake::of(delivery);
-        let send = self.client.send_message().message_body(wake.text()?);
+        let send = self.message(&wake)?;
         let send = if wake.is_in_line() {
             let told_apart = format!("{}-{}-{}", delivery.endpoint.suffix(), delivery.id.suffix(), delivery.round);
             send.queue_url(&self.first).message_group_id(wake.endpoint).message_deduplication_id(told_apart)
         } else {
             send.queue_url(&self.later).delay_seconds(i32::try_from(pause).unwrap_or_default())
         };
-        send.send().await.map(|_| ()).map_err(|error| QueuesError::Unsent(code(&error)))
+        sent(send).await
     }
 
     /// Moves a message from its endpoint's line to where attempts after a failure are made.
@@ -115,9 +111,17 @@ impl Queues {
     /// [`QueuesError`] when the queue did not take it.
     pub(crate) async fn set_aside(&self, wake: &Wake) -> Result<(), QueuesError> {
         let aside = Wake { is_aside: true, ..wake.clone() };
-        let send = self.client.send_message().message_body(aside.text()?).queue_url(&self.later);
-        send.send().await.map(|_| ()).map_err(|error| QueuesError::Unsent(code(&error)))
+        sent(self.message(&aside)?.queue_url(&self.later)).await
     }
+
+    fn message(&self, wake: &Wake) -> Result<SendMessageFluentBuilder, QueuesError> {
+        let body = serde_json::to_string(wake).map_err(|_| QueuesError::Unsent("unwritable".to_owned()))?;
+        Ok(self.client.send_message().message_body(body))
+    }
+}
+
+async fn sent(message: SendMessageFluentBuilder) -> Result<(), QueuesError> {
+    message.send().await.map(|_| ()).map_err(|error| QueuesError::Unsent(code(&error)))
 }
 
 fn code(error: &SdkError<SendMessageError>) -> String {
