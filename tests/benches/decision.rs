@@ -59,7 +59,7 @@ async fn measure(link: Link) {
 
     let client = bundle.link.client();
     let table = bundle.services.config.table.as_str();
-    let item = find_item(&client, table, &id).await;
+    let item = bundle.link.read(table, &id, "cell").await;
     println!("\nitem: {} bytes (1 KiB is one write unit)", item_bytes(&item));
 
     bundle.clock.advance_ms(60_000);
@@ -110,12 +110,6 @@ async fn thread_time<F: Future<Output = ()>>(work: impl Fn() -> F) -> f64 {
     let before = on_processor_ns();
     work().await;
     (on_processor_ns() - before) / f64::from(ROUNDS) / 1_000.0
-}
-
-async fn find_item(client: &Client, table: &str, id: &str) -> HashMap<String, AttributeValue> {
-    let key = |text: &str| AttributeValue::S(text.to_owned());
-    let read = client.get_item().table_name(table).key("pk", key(id)).key("sk", key("cell"));
-    read.send().await.unwrap().item.unwrap()
 }
 
 /// A write with as many names, values and clauses as the gate's own, and an answer as large.

@@ -40,11 +40,8 @@ fn on_own_thread(work: impl for<'s> FnOnce(&'s Scene) -> Work<'s>) {
     std::thread::spawn(move || {
         runtime().block_on(async {
             let own = PathBuf::from("/proc").join(std::fs::read_link("/proc/thread-self").unwrap());
-            send.send((
-                Link::before_engine(faregate::database_in_memory().unwrap()).await.unwrap(),
-                own.join("schedstat"),
-            ))
-            .unwrap();
+            let link = Link::before_engine(faregate::database_in_memory().unwrap()).await.unwrap();
+            send.send((link, own.join("schedstat"))).unwrap();
             std::future::pending::<()>().await;
         });
     });
@@ -164,9 +161,7 @@ async fn leases(scene: &Scene) {
         // Nothing may run out meanwhile, or the leases would go.
         scene.row(size, 100, |rounds| scene.decide(rounds)).await;
     }
-    let item = scene.bundle.link.client().get_item().table_name(scene.table());
-    let key = |text: &str| aws_sdk_dynamodb::types::AttributeValue::S(text.to_owned());
-    let item = item.key("pk", key(&scene.key_id)).key("sk", key("cell")).send().await.unwrap().item.unwrap();
+    let item = scene.bundle.link.read(scene.table(), &scene.key_id, "cell").await;
     println!("\nThe item has {} bytes with {held} of them.", item_bytes(&item));
 }
 

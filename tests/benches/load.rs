@@ -66,9 +66,7 @@ impl Scene {
     }
 
     async fn item(&self) -> HashMap<String, AttributeValue> {
-        let read = self.bundle.link.client().get_item().table_name(&self.bundle.services.config.table);
-        let read = read.key("pk", AttributeValue::S(self.keys[0].0.partition()));
-        read.key("sk", AttributeValue::S("cell".into())).send().await.unwrap().item.unwrap()
+        self.bundle.link.read(&self.bundle.services.config.table, &self.keys[0].0.partition(), "cell").await
     }
 }
 

@@ -1,7 +1,7 @@
 //! The wire between the functions and their table, which a test can cut, mute or make stutter.
 
 use std::{
-    collections::VecDeque,
+    collections::{HashMap, VecDeque},
     io,
     sync::{
         Arc, Mutex, PoisonError,
@@ -9,7 +9,10 @@ use std::{
     },
 };
 
-use aws_sdk_dynamodb::config::{BehaviorVersion, Builder, Credentials, Region};
+use aws_sdk_dynamodb::{
+    config::{BehaviorVersion, Builder, Credentials, Region},
+    types::AttributeValue,
+};
 use dynoxide::Database;
 use faregate_store::{Patience, Store};
 use serde_json::{Value, json};
@@ -148,6 +151,17 @@ impl Link {
     pub fn item(&self, table: &str, partition: &str, sort: &str) -> Value {
         let answer = self.carry_out("GetItem", &json!({"TableName": table, "Key": key(partition, sort)}));
         answer["Item"].clone()
+    }
+
+    /// An item as the SDK reads it, from whichever engine.
+    ///
+    /// # Panics
+    /// Where there is none.
+    pub async fn read(&self, table: &str, partition: &str, sort: &str) -> HashMap<String, AttributeValue> {
+        let read = self.client().get_item().table_name(table).key("pk", AttributeValue::S(partition.to_owned()));
+        let read = read.key("sk", AttributeValue::S(sort.to_owned())).send().await;
+        let item = read.unwrap_or_else(|error| panic!("{error}")).item;
+        item.unwrap_or_else(|| panic!("{partition} has no {sort}"))
     }
 
     /// Puts an item into the embedded engine.
