@@ -73,11 +73,8 @@ def before_call(context, case, kwargs):
 
 
 def amount(value):
-    """At most six digits after the point, and no exponent: what Python writes for 0.00001 is not plain notation."""
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        text = f"{value:.6f}".rstrip("0").rstrip(".")
-        return text if "e" in repr(value) or text != repr(value) else value
-    return value
+    """At most six digits after the point: floats that are multiples of a millionth are often written with more."""
+    return round(value, 6) if isinstance(value, float) else value
 
 
 def scopes(value):
@@ -114,6 +111,7 @@ FIELDS = {
     "project_id": lambda value: os.environ["FAREGATE_PROJECT"],
     "amount_usd": amount,
     "budget_usd": amount,
+    "max_cost_usd": amount,
     "actual_usd": lambda value: 0,
     "scopes": scopes,
     "allowlist": allowlist,

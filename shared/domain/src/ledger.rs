@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     id::{AccountId, EntryId, ProjectId},
-    money::{InvalidAmount, MicroUsd},
+    money::{InvalidAmount, MicroUsd, plain_notation},
     time::Timestamp,
 };
 
@@ -25,7 +25,7 @@ impl Movement {
     /// # Errors
     /// [`InvalidAmount`] says which rule the literal breaks; zero is no movement.
     pub fn parse_json_literal(literal: &str) -> Result<Self, InvalidAmount> {
-        let text = literal.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(literal);
+        let text = plain_notation(literal)?;
         let amount = |digits: &str| match MicroUsd::parse(digits) {
             Ok(MicroUsd::ZERO) => Err(InvalidAmount::Zero),
             Err(InvalidAmount::Negative) => Err(InvalidAmount::Malformed),
@@ -33,7 +33,7 @@ impl Movement {
         };
         match text.strip_prefix('-') {
             Some(digits) => amount(digits).map(Self::Return),
-            None => amount(text).map(Self::Allocate),
+            None => amount(&text).map(Self::Allocate),
         }
     }
 
@@ -264,7 +264,11 @@ mod tests {
             ("-", Err(InvalidAmount::Malformed)),
             ("\"--5\"", Err(InvalidAmount::Malformed)),
             ("\"+5\"", Err(InvalidAmount::Malformed)),
-            ("-1e3", Err(InvalidAmount::Malformed)),
+            ("-1e3", Ok(Movement::Return(usd(1_000_000_000)))),
+            ("5e-05", Ok(Movement::Allocate(usd(50)))),
+            ("0e3", Err(InvalidAmount::Zero)),
+            ("--1e3", Err(InvalidAmount::Malformed)),
+            ("\"-1e3\"", Err(InvalidAmount::Malformed)),
             ("-0.0000001", Err(InvalidAmount::TooPrecise)),
             ("-1000000000.000001", Err(InvalidAmount::TooLarge)),
         ] {

@@ -1,6 +1,6 @@
 //! Money as whole millionths of a US dollar, read from literal decimal text and never through a float.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 /// Millionths of a US dollar, between 0 and [`MicroUsd::MAX`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -70,14 +70,52 @@ impl MicroUsd {
         Self::new(micro_usd.ok_or(InvalidAmount::TooLarge)?)
     }
 
-    /// Reads the text of a JSON value: a number literal, or a string that holds one.
+    /// Reads the text of a JSON value: a number literal, which may have an exponent (RFC 8259, section 6), or a string
+    /// that holds plain digits.
     ///
     /// # Errors
     /// [`InvalidAmount`] says which rule the literal breaks.
     pub fn parse_json_literal(literal: &str) -> Result<Self, InvalidAmount> {
-        let text = literal.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
-        Self::parse(text.unwrap_or(literal))
+        Self::parse(&plain_notation(literal)?)
     }
+}
+
+/// The digits of a JSON value, without quotes and without an exponent: many programs write `5e-05` for 0.00005.
+pub(crate) fn plain_notation(literal: &str) -> Result<Cow<'_, str>, InvalidAmount> {
+    if let Some(text) = literal.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
+        return Ok(Cow::Borrowed(text));
+    }
+    let Some((mantissa, exponent)) = literal.split_once(['e', 'E']) else { return Ok(Cow::Borrowed(literal)) };
+    let (sign, mantissa) = mantissa.strip_prefix('-').map_or(("", mantissa), |rest| ("-", rest));
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, "0"));
+    let (down, exponent) = match exponent.strip_prefix('-') {
+        Some(exponent) => (true, exponent),
+        None => (false, exponent.strip_prefix('+').unwrap_or(exponent)),
+    };
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    if literal.len() > MAX_LITERAL_BYTES || ![whole, fraction, exponent].into_iter().all(digits) {
+        return Err(InvalidAmount::Malformed);
+    }
+    if whole.len() > 1 && whole.starts_with('0') {
+        return Err(InvalidAmount::Malformed);
+    }
+    // Moved so far, every digit of a literal is beyond what an amount can hold.
+    let places = exponent.parse().unwrap_or(MAX_LITERAL_BYTES).min(2 * MAX_LITERAL_BYTES);
+    let zeros = "0".repeat(places);
+    let (digits, point) = if down {
+        (format!("{zeros}{whole}{fraction}"), whole.len())
+    } else {
+        (format!("{whole}{fraction}{zeros}"), whole.len() + places)
+    };
+    let whole = digits[..point].trim_start_matches('0');
+    let fraction = digits[point..].trim_end_matches('0');
+    if whole.len() > MAX_WHOLE_DIGITS {
+        return Err(InvalidAmount::TooLarge);
+    }
+    if fraction.len() > FRACTION_DIGITS {
+        return Err(InvalidAmount::TooPrecise);
+    }
+    Ok(Cow::Owned(format!("{sign}{whole:0>1}.{fraction:0<1}")))
 }
 
 /// Prints decimal dollars without trailing zeros: `50`, `0.01`, `1.000001`.
@@ -111,6 +149,7 @@ pub enum InvalidAmount {
 }
 
 const MAX_LITERAL_BYTES: usize = 32;
+const MAX_WHOLE_DIGITS: usize = 10;
 const FRACTION_DIGITS: usize = 6;
 
 #[cfg(test)]
@@ -148,7 +187,55 @@ mod tests {
         }
     }
 
+    #[test]
+    fn an_exponent_moves_the_point_of_a_number_and_of_no_string() {
+        for (literal, amount) in [
+            ("1e3", Ok(1_000_000_000)),
+            ("1E+3", Ok(1_000_000_000)),
+            ("5e-05", Ok(50)),
+            ("1e-06", Ok(1)),
+            ("12.50e-1", Ok(1_250_000)),
+            ("0.000001e6", Ok(1_000_000)),
+            ("1000000000e0", Ok(MicroUsd::MAX.micro_usd())),
+            ("100000000000000000000e-20", Ok(1_000_000)),
+            ("0e99999999999999999999", Ok(0)),
+            ("0.0e-9", Ok(0)),
+            ("1e-7", Err(InvalidAmount::TooPrecise)),
+            ("1e-99999999999999999999", Err(InvalidAmount::TooPrecise)),
+            ("1.0000001e0", Err(InvalidAmount::TooPrecise)),
+            ("1.000001e9", Err(InvalidAmount::TooLarge)),
+            ("1e10", Err(InvalidAmount::TooLarge)),
+            ("1e99999999999999999999", Err(InvalidAmount::TooLarge)),
+            ("-1e3", Err(InvalidAmount::Negative)),
+            ("01e3", Err(InvalidAmount::Malformed)),
+            ("1e", Err(InvalidAmount::Malformed)),
+            ("1e+-3", Err(InvalidAmount::Malformed)),
+            ("1e3.0", Err(InvalidAmount::Malformed)),
+            (".5e1", Err(InvalidAmount::Malformed)),
+            ("5.e1", Err(InvalidAmount::Malformed)),
+            ("1e3e3", Err(InvalidAmount::Malformed)),
+            ("true", Err(InvalidAmount::Malformed)),
+            ("\"1e3\"", Err(InvalidAmount::Malformed)),
+            ("\"5e-05\"", Err(InvalidAmount::Malformed)),
+        ] {
+            assert_eq!(MicroUsd::parse_json_literal(literal).map(MicroUsd::micro_usd), amount, "{literal}");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn every_amount_is_read_from_any_notation(micro_usd in 0..=MicroUsd::MAX.micro_usd(), moved in 0..=12_usize) {
+            let text = micro_usd.to_string();
+            let at = text.len().saturating_sub(moved).max(1);
+            let places = text.len() - at;
+            let literal = if places == 0 {
+                format!("{text}e-6")
+            } else {
+                format!("{}.{}e{}", &text[..at], &text[at..], i64::try_from(places).unwrap() - 6)
+            };
+            prop_assert_eq!(MicroUsd::parse_json_literal(&literal), MicroUsd::new(micro_usd), "{}", literal);
+        }
+
         #[test]
         fn every_amount_prints_and_reads_as_itself(micro_usd in 0..=MicroUsd::MAX.micro_usd()) {
             let amount = MicroUsd::new(micro_usd).unwrap();

@@ -252,7 +252,8 @@ mod tests {
             (r#"{"name":7}"#, "name: must be a string"),
             (r#"{"name":"a","limits":{"per_minute":"sk_test_secret"}}"#, "limits.per_minute: must be a whole number"),
             (r#"{"name":"a","limits":{"per_hour":1}}"#, "limits.per_hour: is not a field of this request"),
-            (r#"{"name":"a","budget_usd":1e3}"#, "budget_usd: not a plain decimal number"),
+            (r#"{"name":"a","budget_usd":"1e3"}"#, "budget_usd: not a plain decimal number"),
+            (r#"{"name":"a","budget_usd":1e-7}"#, "budget_usd: more than 6 fractional digits"),
             (r#"{"name":"a","budget_usd":-1}"#, "budget_usd: below zero"),
             (r#"{"name":"a","budget_usd":{}}"#, "budget_usd: not a plain decimal number"),
             (r#"[]"#, "body: must be an object"),
@@ -271,6 +272,8 @@ mod tests {
         let wanted: Wanted = parse_json(br#"{"name":"a","budget_usd":0.10}"#).unwrap();
         assert_eq!(wanted.budget_usd, Some(Usd(MicroUsd::new(100_000).unwrap())));
         assert_eq!(wanted.name, "a");
+        let wanted: Wanted = parse_json(br#"{"name":"a","budget_usd":5e-05}"#).unwrap();
+        assert_eq!(wanted.budget_usd, Some(Usd(MicroUsd::new(50).unwrap())));
         assert!(wanted.limits.is_none_or(|limits| limits.0.per_minute.is_none()));
         let wanted: Wanted = parse_json(br#"{"name":"a","budget_usd":"999999999.999999"}"#).unwrap();
         assert_eq!(serde_json::to_string(&wanted.budget_usd).unwrap(), "999999999.999999");

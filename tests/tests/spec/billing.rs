@@ -151,9 +151,20 @@ async fn what_is_not_there_is_not_moved() {
     let answer = allocate(&bundle, &session, &id, "-2").await;
     assert_eq!((answer.status, answer.code()), (409, "allocation_exceeded"), "{}", answer.text);
     assert_eq!(micro_usd(&answer.body["available_usd"]), 2_000_000 - before.granted);
-    for amount in
-        ["0", "-0", "0.0000001", "1e3", "-1000000000.01", "1000000001", "\"\"", "\"--1\"", "null", "true", "[]", "{}"]
-    {
+    for amount in [
+        "0",
+        "-0",
+        "0.0000001",
+        "\"1e3\"",
+        "-1000000000.01",
+        "1000000001",
+        "\"\"",
+        "\"--1\"",
+        "null",
+        "true",
+        "[]",
+        "{}",
+    ] {
         let answer = allocate(&bundle, &session, &id, amount).await;
         assert_eq!((answer.status, answer.code()), (400, "invalid_request"), "{amount}: {}", answer.text);
         assert_eq!(answer.body["field"], "amount_usd", "{amount}");

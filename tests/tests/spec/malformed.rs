@@ -120,7 +120,7 @@ async fn bodies_are_bounded_and_must_be_one_json_object() {
         ("/v1/api-keys", "application/json", Some(r#"{"name":"a","name":"b"}"#), [400, 400]),
         ("/v1/api-keys", "application/json", Some(r#"{"name":"a"}{"#), [400, 400]),
         ("/v1/api-keys", "application/json", Some(r#"{"name":"\ud800"}"#), [400, 400]),
-        ("/v1/api-keys", "application/json", Some(r#"{"name":"a","budget_usd":1e2}"#), [400, 400]),
+        ("/v1/api-keys", "application/json", Some(r#"{"name":"a","budget_usd":"1e2"}"#), [400, 400]),
         ("/v1/api-keys", "application/json", Some(r#"{"name":"a","budget_usd":0.0000001}"#), [400, 400]),
     ] {
         let headers = [("Authorization", bearer.as_str()), ("Content-Type", content_type)];

@@ -32,7 +32,7 @@ fn wrong() -> Vec<(String, &'static str)> {
         (r#""allowlist":["*"]"#, "allowlist"),
         (r#""budget_usd":-1"#, "budget_usd"),
         (r#""budget_usd":"-0.01""#, "budget_usd"),
-        (r#""budget_usd":1e3"#, "budget_usd"),
+        (r#""budget_usd":"1e3""#, "budget_usd"),
         (r#""budget_usd":0.0000001"#, "budget_usd"),
         (r#""budget_usd":99999999999"#, "budget_usd"),
         (r#""budget_usd":true"#, "budget_usd"),
