@@ -3,10 +3,13 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
+import { Wallet } from "ethers";
+
 import { Person, Program, closeBrowser, eventually, settled } from "./world.mjs";
 
 let program;
-before(async () => (program = await Program.start()));
+const operator = Wallet.createRandom();
+before(async () => (program = await Program.start({ operator: operator.address })));
 after(async () => {
   await closeBrowser();
   await program.stop();
@@ -128,6 +131,35 @@ test("every picture and every cell leads to the calls behind it", async () => {
   assert.deepEqual([rows.length, rows.slice(1).every((row) => row.includes("POST /demo/paid"))], [5, true]);
   await page.getByRole("button", { name: /More of the call/ }).first().click();
   await page.getByText("nothing: the price is fixed").waitFor();
+  await person.close();
+});
+
+test("how long settled calls took is drawn, figured and listed", async () => {
+  const person = await Person.of(program);
+  const { page } = person;
+  await person.signIn();
+  const key = await person.makeKey("slow");
+  const service = (await program.ask("POST", "/v1/api-keys", { token: await program.token(operator), body: { name: "service", scopes: ["gate:check"] } })).body.data.key;
+  const charge = (await program.ask("POST", "/demo/metered", { key })).body.data.context.chargeId;
+  await new Promise((wake) => setTimeout(wake, 600));
+  const settlement = await program.ask("POST", `/v1/charges/${charge}/settle`, { key: service, body: { outcome: "succeeded", actual_usd: "0.02" } });
+  assert.equal(settlement.status, 200);
+  await page.getByRole("link", { name: "Usage" }).click();
+  const token = await program.token(person.wallet);
+  const totals = async () => (await program.ask("GET", "/v1/analytics", { token })).body.data.totals;
+  await eventually(async () => (await totals()).settled === 1, "the books", 60);
+  const { latency_ms } = await totals();
+  assert.ok(latency_ms.mean >= 600 && latency_ms.p50 > 500, JSON.stringify(latency_ms));
+  await page.reload();
+  await page.locator(".figure", { hasText: "Latency" }).getByText("half of 1 settled").waitFor();
+  const picture = page.getByRole("img", { name: /half of 1 settled calls took at most/ });
+  await picture.waitFor();
+  await page.getByRole("button", { name: "Key" }).click();
+  const line = page.getByRole("row", { name: /slow/ });
+  await line.getByText(/^\d+ ms$|^[\d.]+ s$/).nth(2).waitFor();
+  await line.getByRole("link", { name: "slow" }).click();
+  await page.getByRole("button", { name: /More of the call/ }).click();
+  await page.locator("dl.facts").getByText(/ after (\d+ ms|[\d.]+ s)/).waitFor();
   await person.close();
 });
 

@@ -165,7 +165,7 @@ impl App {
                 add(SessionSequence::Settlements, seq, settlement.actual.signed() - row.cost.signed());
                 let charge = SettledCharge { charge: row.charge.clone(), at, reserved: row.cost, settlement };
                 store.amend_row(cell, row.at, &charge, seq).await?;
-                part.adds.extend(correction(&route, row.cost, &charge));
+                part.adds.extend(correction(row.at, &route, row.cost, &charge));
             }
         }
         Ok(Entered { part: Some(part), sessions })

@@ -1,7 +1,7 @@
 //! What of a cell's facts is new to its books, and what each of them adds up to.
 
 use faregate_domain::{
-    books::{Fact, Hole, Numbers, Part, Place, Position, Sequence, SettledCharge, Slot},
+    books::{Durations, Fact, Hole, Numbers, Part, Place, Position, Sequence, SettledCharge, Slot},
     money::MicroUsd,
     time::Timestamp,
 };
@@ -61,25 +61,32 @@ fn number(fact: &Fact) -> (Sequence, u64, u64) {
 
 /// What an admitted request adds.
 pub(crate) fn admitted(seq: u64, at: Timestamp, route: &str, amount: MicroUsd) -> Part {
-    let numbers = Numbers { calls: 1, micro_usd: amount.signed() };
-    Part { sequence: Sequence::Requests, seq, at, adds: vec![(Slot::admitted(route), numbers)] }
+    let adds = vec![(Slot::admitted(route), Numbers::unsettled(1, amount.signed()))];
+    Part { sequence: Sequence::Requests, seq, at, adds }
 }
 
 /// What a settlement changes about a request that was admitted at `at`.
 pub(crate) fn settled(seq: u64, at: Timestamp, route: &str, reserved: MicroUsd, charge: &SettledCharge) -> Part {
-    Part { sequence: Sequence::Settlements, seq, at, adds: correction(route, reserved, charge) }
+    Part { sequence: Sequence::Settlements, seq, at, adds: correction(at, route, reserved, charge) }
 }
 
-/// The difference between a request as it was admitted and as it was settled.
-pub(crate) fn correction(route: &str, reserved: MicroUsd, charge: &SettledCharge) -> Vec<(Slot, Numbers)> {
+/// The difference between a request as it was admitted at `at` and as it was settled.
+pub(crate) fn correction(
+    at: Timestamp,
+    route: &str,
+    reserved: MicroUsd,
+    charge: &SettledCharge,
+) -> Vec<(Slot, Numbers)> {
+    // The clock of whoever settles may be behind.
+    let took = Durations::of(charge.at.epoch_ms().saturating_sub(at.epoch_ms()));
     let (reserved, actual) = (reserved.signed(), charge.settlement.actual.signed());
     let admitted = Slot::admitted(route);
     let now = Slot { route: route.to_owned(), code: charge.code().to_owned() };
     if now == admitted {
-        return vec![(admitted, Numbers { calls: 0, micro_usd: actual.saturating_sub(reserved) })];
+        return vec![(admitted, Numbers { calls: 0, micro_usd: actual.saturating_sub(reserved), took })];
     }
-    let gone = Numbers { calls: -1, micro_usd: reserved.saturating_neg() };
-    vec![(admitted, gone), (now, Numbers { calls: 1, micro_usd: actual })]
+    let gone = Numbers::unsettled(-1, reserved.saturating_neg());
+    vec![(admitted, gone), (now, Numbers { calls: 1, micro_usd: actual, took })]
 }
 
 #[cfg(test)]
@@ -134,13 +141,16 @@ mod tests {
 
     #[test]
     fn a_failed_call_changes_its_slot() {
-        let charge = |text: &str| SettledCharge::parse(&format!("{} 9 10 {text}", "3".repeat(22))).unwrap();
+        let charge = |text: &str| SettledCharge::parse(&format!("{} 1509 10 {text}", "3".repeat(22))).unwrap();
         let usd = |amount| MicroUsd::new(amount).unwrap();
         let slot = |code: &str| Slot { route: "GET /x".into(), code: code.into() };
-        let numbers = |calls, micro_usd| Numbers { calls, micro_usd };
-        let changes = correction("GET /x", usd(10), &charge("4 S"));
-        assert_eq!(changes, [(slot("ok"), numbers(0, -6))]);
-        let changes = correction("GET /x", usd(10), &charge("0 F timeout"));
-        assert_eq!(changes, [(slot("ok"), numbers(-1, -10)), (slot("timeout"), numbers(1, 0))]);
+        let numbers = |calls, micro_usd, took| Numbers { calls, micro_usd, took };
+        let (at, took) = (Timestamp::from_epoch_ms(9), Durations::of(1_500));
+        let changes = correction(at, "GET /x", usd(10), &charge("4 S"));
+        assert_eq!(changes, [(slot("ok"), numbers(0, -6, took))]);
+        let changes = correction(at, "GET /x", usd(10), &charge("0 F timeout"));
+        assert_eq!(changes, [(slot("ok"), Numbers::unsettled(-1, -10)), (slot("timeout"), numbers(1, 0, took))]);
+        let changes = correction(Timestamp::from_epoch_ms(2_000), "GET /x", usd(10), &charge("10 S"));
+        assert_eq!(changes, [(slot("ok"), numbers(0, 0, Durations::of(0)))]);
     }
 }

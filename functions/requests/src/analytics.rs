@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use faregate_domain::{
-    books::{Bucket, Line, Period, Report, Series, Span, Sums},
+    books::{Bucket, Line, Numbers, Period, Report, Series, Span, Sums},
     id::AccountId,
     time::Timestamp,
 };
@@ -136,7 +136,8 @@ impl App {
                     environment: Some(&numbers.environment),
                 };
                 for (slot, sums) in &numbers.slots {
-                    let sums = Sums { calls: sums.calls, refused: 0, micro_usd: sums.micro_usd };
+                    let Numbers { calls, micro_usd, took } = *sums;
+                    let sums = Sums { calls, refused: 0, micro_usd, took };
                     adding.add(numbers.period.start(), &whose, (Some(&slot.route), &slot.code), sums);
                 }
             }

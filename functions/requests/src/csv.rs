@@ -62,7 +62,7 @@ fn text(rows: &[RequestRow]) -> String {
     text
 }
 
-fn fields(row: &RequestView<'_>) -> [String; 16] {
+fn fields(row: &RequestView<'_>) -> [String; 17] {
     let word = |text: Option<&str>| defused(text.unwrap_or_default());
     [
         row.at.clone(),
@@ -81,6 +81,7 @@ fn fields(row: &RequestView<'_>) -> [String; 16] {
         word(row.network),
         word(row.agent),
         row.client_session_id.clone().unwrap_or_default(),
+        row.latency_ms.map(|ms| ms.to_string()).unwrap_or_default(),
     ]
 }
 
@@ -97,7 +98,7 @@ fn quoted(field: &str) -> String {
     }
 }
 
-const COLUMNS: [&str; 16] = [
+const COLUMNS: [&str; 17] = [
     "at",
     "id",
     "account_id",
@@ -114,6 +115,7 @@ const COLUMNS: [&str; 16] = [
     "network",
     "agent",
     "client_session_id",
+    "latency_ms",
 ];
 /// A row has some 300 bytes, and Lambda hands on 6 MB.
 const MAX_ROWS: usize = 10_000;

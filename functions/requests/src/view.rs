@@ -3,7 +3,7 @@
 use std::fmt;
 
 use faregate_domain::{
-    books::Sums,
+    books::{Durations, Sums},
     cell::CellId,
     charge::ChargeId,
     money::MicroUsd,
@@ -37,6 +37,8 @@ pub(crate) struct RequestView<'r> {
     pub(crate) outcome: Option<&'static str>,
     pub(crate) error_code: Option<&'r str>,
     pub(crate) settled_at: Option<String>,
+    /// From admission to settlement.
+    pub(crate) latency_ms: Option<u64>,
     pub(crate) network: Option<&'r str>,
     pub(crate) agent: Option<&'r str>,
     pub(crate) client_session_id: Option<String>,
@@ -60,6 +62,7 @@ impl<'r> From<&'r RequestRow> for RequestView<'r> {
             outcome: settlement.map(|settlement| Outcome::as_str(settlement.outcome)),
             error_code: settlement.and_then(|settlement| settlement.error_code.as_ref()).map(ErrorCode::as_str),
             settled_at: row.settled.as_ref().map(|settled| settled.at.to_string()),
+            latency_ms: row.settled.as_ref().map(|settled| settled.at.epoch_ms().saturating_sub(row.at.epoch_ms())),
             network: row.network.as_deref(),
             agent: row.agent.as_deref(),
             client_session_id: row.session.as_ref().map(ToString::to_string),
@@ -103,11 +106,30 @@ pub(crate) struct SumsView {
     calls: i64,
     refused: i64,
     cost_usd: UsdSum,
+    /// Calls of which it is known how long they took.
+    settled: i64,
+    latency_ms: Option<LatencyView>,
 }
 
 impl From<Sums> for SumsView {
-    fn from(Sums { calls, refused, micro_usd }: Sums) -> Self {
-        Self { calls, refused, cost_usd: UsdSum(micro_usd) }
+    fn from(Sums { calls, refused, micro_usd, took }: Sums) -> Self {
+        Self { calls, refused, cost_usd: UsdSum(micro_usd), settled: took.calls(), latency_ms: LatencyView::of(&took) }
+    }
+}
+
+/// How long calls took, in milliseconds.
+#[derive(Serialize)]
+struct LatencyView {
+    mean: u64,
+    p50: u64,
+    p95: u64,
+    p99: u64,
+}
+
+impl LatencyView {
+    fn of(took: &Durations) -> Option<Self> {
+        let percentile = |percent| took.percentile_ms(percent);
+        Some(Self { mean: took.mean_ms()?, p50: percentile(50)?, p95: percentile(95)?, p99: percentile(99)? })
     }
 }
 

@@ -8,6 +8,7 @@
 mod audit;
 mod change;
 mod chunk;
+mod durations;
 mod odd;
 mod position;
 mod series;
@@ -16,7 +17,8 @@ mod span;
 
 pub use audit::{AuditedDay, AuditedRow, CellBooks, Difference, compare_account, compare_project};
 pub use change::{Change, Fact, Image, Unreadable};
-pub use chunk::{Chunk, Numbers, Part, Period, Slot};
+pub use chunk::{Chunk, Count, Numbers, Part, Period, Slot};
+pub use durations::Durations;
 pub use odd::{Oddity, is_spike, refusals_reached, thresholds_crossed};
 pub use position::{Hole, Place, Position, Sequence};
 pub use series::{Bucket, Line, Report, Series, Sums};

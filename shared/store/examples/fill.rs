@@ -199,7 +199,7 @@ async fn insert(store: &Store, rows: Vec<RequestRow>) -> Result<(), Failure> {
 }
 
 fn part(row: &RequestRow) -> Part {
-    let adds = vec![(Slot::admitted(&row.route), Numbers { calls: 1, micro_usd: row.amount.signed() })];
+    let adds = vec![(Slot::admitted(&row.route), Numbers::unsettled(1, row.amount.signed()))];
     Part { sequence: Sequence::Requests, seq: row.seq, at: row.at, adds }
 }
 

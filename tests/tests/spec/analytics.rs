@@ -3,26 +3,32 @@
 use std::collections::BTreeMap;
 
 use faregate_domain::{
-    books::{Chunk, Numbers, Part, Period, Sequence, Slot},
+    books::{Chunk, Durations, Numbers, Part, Period, Sequence, Slot},
     cell::Owner,
     id::AccountId,
     time::{Day, Timestamp},
 };
 use faregate_edge::entropy;
 use faregate_store::{Booked, RequestRow};
-use faregate_tests::Bundle;
+use faregate_tests::{Books, Bundle};
 use serde_json::{Value, json};
 
-use crate::requests::shelf::Shelf;
+use crate::{books::bundle_with_key, requests::shelf::Shelf};
 
 /// What calls are kept apart by, in a word, and as a look at each row.
 type Grouped = (&'static str, fn(&RequestRow) -> String);
+
+/// How long a settled call took.
+fn latency_ms(row: &RequestRow) -> Option<u64> {
+    row.settled.as_ref().map(|settled| settled.at.epoch_ms() - row.at.epoch_ms())
+}
 
 /// Enters what the rows add up to, as the ledger does.
 async fn book(shelf: &Shelf) {
     let mut cells: BTreeMap<_, Vec<Part>> = BTreeMap::new();
     for row in &shelf.rows {
-        let numbers = Numbers { calls: 1, micro_usd: i64::try_from(row.cost().micro_usd()).unwrap() };
+        let took = latency_ms(row).map(Durations::of).unwrap_or_default();
+        let numbers = Numbers { calls: 1, micro_usd: i64::try_from(row.cost().micro_usd()).unwrap(), took };
         let adds = vec![(Slot { route: row.route.clone(), code: row.code().to_owned() }, numbers)];
         let part = Part { sequence: Sequence::Requests, seq: row.seq, at: row.at, adds };
         cells.entry((row.account.clone(), row.cell.clone())).or_default().push(part);
@@ -45,20 +51,42 @@ async fn book(shelf: &Shelf) {
     }
 }
 
-/// Calls and micro-dollars by bucket and group, by looking at each row.
+/// What is told of a group's calls in a bucket.
+#[derive(Debug, Default, PartialEq)]
+struct Told {
+    calls: i64,
+    micro_usd: u64,
+    settled: i64,
+    mean_ms: Option<u64>,
+    p50_ms: Option<u64>,
+    p95_ms: Option<u64>,
+    p99_ms: Option<u64>,
+}
+
+/// The same by bucket and group, by looking at each row.
 fn naive(
     shelf: &Shelf,
     bucket_seconds: u64,
     group: impl Fn(&RequestRow) -> String,
     is_wanted: impl Fn(&RequestRow) -> bool,
-) -> BTreeMap<(String, String), (i64, u64)> {
-    let mut sums: BTreeMap<_, (i64, u64)> = BTreeMap::new();
+) -> BTreeMap<(String, String), Told> {
+    let mut sums: BTreeMap<_, (i64, u64, Durations)> = BTreeMap::new();
     for row in shelf.rows.iter().filter(|row| is_wanted(row)) {
         let start = Timestamp::from_epoch_s(row.at.epoch_s() / bucket_seconds * bucket_seconds);
         let sum = sums.entry((group(row), start.to_string())).or_default();
-        *sum = (sum.0 + 1, sum.1 + row.cost().micro_usd());
+        let took = latency_ms(row).map(Durations::of).unwrap_or_default();
+        *sum = (sum.0 + 1, sum.1 + row.cost().micro_usd(), sum.2.plus(took));
     }
-    sums
+    let told = |(calls, micro_usd, took): (i64, u64, Durations)| Told {
+        calls,
+        micro_usd,
+        settled: took.calls(),
+        mean_ms: took.mean_ms(),
+        p50_ms: took.percentile_ms(50),
+        p95_ms: took.percentile_ms(95),
+        p99_ms: took.percentile_ms(99),
+    };
+    sums.into_iter().map(|(place, sums)| (place, told(sums))).collect()
 }
 
 fn micro_usd(value: &Value) -> u64 {
@@ -66,7 +94,7 @@ fn micro_usd(value: &Value) -> u64 {
 }
 
 /// The same out of an answer; every line must have every bucket.
-fn shown(data: &Value) -> BTreeMap<(String, String), (i64, u64)> {
+fn shown(data: &Value) -> BTreeMap<(String, String), Told> {
     let starts = |line: &Value| -> Vec<String> {
         line["buckets"].as_array().unwrap().iter().map(|one| one["start"].as_str().unwrap().to_owned()).collect()
     };
@@ -75,7 +103,18 @@ fn shown(data: &Value) -> BTreeMap<(String, String), (i64, u64)> {
         assert_eq!(starts(line), starts(data));
         for one in line["buckets"].as_array().unwrap().iter().filter(|one| one["calls"] != 0) {
             let key = (line["group"].as_str().unwrap().to_owned(), one["start"].as_str().unwrap().to_owned());
-            sums.insert(key, (one["calls"].as_i64().unwrap(), micro_usd(&one["cost_usd"])));
+            let latency = |name: &str| one["latency_ms"][name].as_u64();
+            let told = Told {
+                calls: one["calls"].as_i64().unwrap(),
+                micro_usd: micro_usd(&one["cost_usd"]),
+                settled: one["settled"].as_i64().unwrap(),
+                mean_ms: latency("mean"),
+                p50_ms: latency("p50"),
+                p95_ms: latency("p95"),
+                p99_ms: latency("p99"),
+            };
+            assert_eq!(one["latency_ms"].is_null(), told.settled == 0);
+            sums.insert(key, told);
         }
     }
     sums
@@ -123,11 +162,50 @@ async fn numbers_are_those_of_the_rows_by_whatever_they_are_kept_apart() {
 }
 
 #[tokio::test]
+async fn how_long_settled_calls_took_is_told_with_what_they_cost() {
+    let (bundle, service, session, _, key) = bundle_with_key().await;
+    let mut charges = Vec::new();
+    for _ in 0..4 {
+        charges.push(bundle.knock(&key, "POST", "/demo/metered").await.text("chargeId").to_owned());
+    }
+    for (charge, later_ms, report) in [
+        (&charges[0], 150, json!({"outcome": "succeeded"})),
+        (&charges[1], 1_450, json!({"outcome": "succeeded", "actual_usd": 0.01})),
+        (&charges[2], 400, json!({"outcome": "failed", "error_code": "model.timeout"})),
+    ] {
+        bundle.clock.advance_ms(later_ms);
+        assert_eq!(bundle.settle(&service, charge, &report).await.status, 200);
+    }
+    Books::of(&bundle).catch_up().await;
+    let answer = bundle.get("/v1/analytics?group_by=code", &session.caller()).await;
+    let data = &answer.body["data"];
+    // One call of 150 ms, 1.6 s and 2 s each: the magnitudes end at 200 ms and 2 s.
+    assert_eq!(
+        (&data["totals"]["settled"], &data["totals"]["latency_ms"]),
+        (&json!(3), &json!({"mean": 1_250, "p50": 1_500, "p95": 2_000, "p99": 2_000}))
+    );
+    let of = |code: &str| data["groups"].as_array().unwrap().iter().find(|line| line["group"] == code).unwrap();
+    assert_eq!(of("ok")["totals"]["settled"], 2, "of three calls");
+    assert_eq!(of("ok")["totals"]["latency_ms"]["mean"], 875);
+    assert_eq!(of("model.timeout")["totals"]["latency_ms"]["mean"], 2_000);
+    let rows = bundle.get("/v1/requests", &session.caller()).await;
+    let mut latencies: Vec<_> =
+        rows.body["data"].as_array().unwrap().iter().map(|row| row["latency_ms"].as_u64()).collect();
+    latencies.sort_unstable();
+    assert_eq!(latencies, [None, Some(150), Some(1_600), Some(2_000)]);
+    let csv = bundle.get("/v1/requests.csv", &session.caller()).await.text;
+    let last = |line: &str| line.rsplit(',').next().unwrap().to_owned();
+    let mut column: Vec<_> = csv.lines().map(last).collect();
+    column.sort_unstable();
+    assert_eq!(column, ["", "150", "1600", "2000", "latency_ms"]);
+}
+
+#[tokio::test]
 async fn nothing_is_zeros() {
     let shelf = Shelf::empty().await;
     let answer = shelf.get("/v1/analytics").await;
     let data = &answer.body["data"];
-    let empty = json!({"calls": 0, "refused": 0, "cost_usd": 0});
+    let empty = json!({"calls": 0, "refused": 0, "cost_usd": 0, "settled": 0, "latency_ms": null});
     assert_eq!((&data["totals"], &data["groups"], &data["bucket"]), (&empty, &json!([]), &json!("day")));
     let buckets = data["buckets"].as_array().unwrap();
     assert_eq!(buckets.len(), 31, "thirty days and the one that has begun");

@@ -2,7 +2,7 @@
 //! delivered.
 
 use faregate_domain::{
-    books::{Numbers, Sequence, Slot},
+    books::{Durations, Numbers, Sequence, Slot},
     cell::CellId,
     id::{AccountId, KeyId},
 };
@@ -41,6 +41,12 @@ pub(crate) async fn bundle_with_key() -> (Bundle, Caller, Session, String, Calle
     (bundle, service, session, id, key)
 }
 
+/// Numbers of calls of which some were settled in the instant of their admission.
+fn took(calls: i64, micro_usd: i64, settled: u32) -> Numbers {
+    let took = (0..settled).fold(Durations::default(), |sum, _| sum.plus(Durations::of(0)));
+    Numbers { calls, micro_usd, took }
+}
+
 #[tokio::test]
 async fn an_admitted_request_is_one_row_and_its_settlement_amends_it() {
     let (bundle, service, session, id, key) = bundle_with_key().await;
@@ -72,9 +78,9 @@ async fn an_admitted_request_is_one_row_and_its_settlement_amends_it() {
     let hours = bundle.services.store.find_hours(&account, &cell_of(&id), from, from.plus_s(3_600)).await.unwrap();
     let [hour] = hours.as_slice() else { panic!("one hour: {hours:?}") };
     let slot = |route: &str, code: &str| Slot { route: route.to_owned(), code: code.to_owned() };
-    assert_eq!(hour.slots[&slot("POST /demo/metered", "ok")], Numbers { calls: 2, micro_usd: 137_000 });
-    assert_eq!(hour.slots[&slot("POST /demo/metered", "model.timeout")], Numbers { calls: 1, micro_usd: 0 });
-    assert_eq!(hour.total(), Numbers { calls: 6, micro_usd: 147_000 });
+    assert_eq!(hour.slots[&slot("POST /demo/metered", "ok")], took(2, 137_000, 1));
+    assert_eq!(hour.slots[&slot("POST /demo/metered", "model.timeout")], took(1, 0, 1));
+    assert_eq!(hour.total(), took(6, 147_000, 2));
 
     let cell = bundle.cell(&key).await;
     let grants = bundle.services.store.find_movements(&cell_of(&id), Sequence::Grants, 0, 100).await.unwrap();
@@ -148,7 +154,7 @@ async fn a_gap_is_raised_before_anything_beyond_it_and_closes_when_the_record_co
     assert_eq!(books.dump(), before);
     let (account, from) = (late.account, bundle.clock.now().minus_s(1));
     let hours = bundle.services.store.find_hours(&account, &cell_of(&id), from, from.plus_s(3_600)).await.unwrap();
-    assert_eq!(hours[0].total(), Numbers { calls: 6, micro_usd: 147_000 });
+    assert_eq!(hours[0].total(), took(6, 147_000, 2));
 }
 
 #[tokio::test]
@@ -248,7 +254,7 @@ async fn an_api_that_invents_words_for_failures_does_not_fill_the_books() {
     let account = AccountId::parse(&session.account_id).unwrap();
     let days = bundle.services.store.find_all_days(&account).await.unwrap();
     let day = days.iter().find(|day| day.cell == cell_of(&id)).unwrap();
-    assert_eq!(day.total(), Numbers { calls: 260, micro_usd: 0 });
+    assert_eq!(day.total(), took(260, 0, 260));
     assert!((200..250).contains(&day.slots.len()), "{}", day.slots.len());
     assert!(rows(&bundle, &id).await.iter().any(|row| row.code() == "word259"));
 }

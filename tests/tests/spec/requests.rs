@@ -137,17 +137,18 @@ async fn a_row_tells_all_there_is_to_tell() {
     shelf.put(failed.clone()).await;
     let answer = shelf.get("/v1/requests").await;
     assert_eq!(answer.headers["cache-control"], "no-store");
-    let code = failed.code();
+    let (code, settled_at) = (failed.code(), failed.settled.as_ref().unwrap().at);
     let error_code = Some(code).filter(|code| *code != "failed");
     let wanted = json!([
         {"id": id(&fixed), "at": fixed.at.to_string(), "account_id": shelf.account.to_string(), "key_id": null,
          "project_id": fixed.project.to_string(), "client_session_id": null, "environment": "production", "route": fixed.route, "code": "ok",
-         "cost_usd": 0.01, "reserved_usd": null, "outcome": null, "error_code": null, "settled_at": null,
+         "cost_usd": 0.01, "reserved_usd": null, "outcome": null, "error_code": null, "settled_at": null, "latency_ms": null,
          "network": "203.0.113.0/24", "agent": null},
         {"id": id(&failed), "at": failed.at.to_string(), "account_id": shelf.account.to_string(),
          "key_id": failed.cell.partition(), "project_id": failed.project.to_string(),
          "client_session_id": null, "environment": "sandbox", "route": failed.route, "code": code, "cost_usd": 0, "reserved_usd": 0.1, "outcome": "failed",
-         "error_code": error_code, "settled_at": failed.at.to_string(), "network": "203.0.113.0/24", "agent": failed.agent},
+         "error_code": error_code, "settled_at": settled_at.to_string(), "latency_ms": settled_at.epoch_ms() - failed.at.epoch_ms(),
+         "network": "203.0.113.0/24", "agent": failed.agent},
     ]);
     assert_eq!(answer.body, json!({"data": wanted, "refused": [], "next_cursor": null}));
 }

@@ -29,6 +29,13 @@ export function parseUsd(text: string): number | null {
   return match[1] ? -micros : micros;
 }
 
+/** `350 ms`, `1.4 s`, `3.2 min`: how long something took. */
+export function duration(ms: number): string {
+  if (ms < 1_000) return `${Math.round(ms).toLocaleString()} ms`;
+  const [size, unit] = ms < 120_000 ? [1_000, "s"] : [60_000, "min"];
+  return `${(ms / size).toLocaleString(undefined, { maximumSignificantDigits: 3 })} ${unit}`;
+}
+
 export function count(number: number): string {
   return number.toLocaleString();
 }

@@ -8,7 +8,7 @@ use std::{
 use crate::time::{Day, Timestamp};
 
 use super::{
-    Sequence,
+    Durations, Sequence,
     settled::{OK, UNEXPLAINED},
 };
 
@@ -104,22 +104,84 @@ impl fmt::Display for Slot {
     }
 }
 
-/// Calls and their price; a correction may be below zero.
+/// Calls, their price and how long they took; a correction may be below zero.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Numbers {
     /// Calls.
     pub calls: i64,
     /// Micro-dollars charged, reserved ones included until they are settled.
     pub micro_usd: i64,
+    /// From admission to settlement, of those that were settled.
+    pub took: Durations,
 }
 
 impl Numbers {
+    /// Of calls whose end nobody reported.
+    #[must_use]
+    pub fn unsettled(calls: i64, micro_usd: i64) -> Self {
+        Self { calls, micro_usd, took: Durations::default() }
+    }
+
     /// The sum.
     #[must_use]
     pub fn plus(self, other: Self) -> Self {
         Self {
             calls: self.calls.saturating_add(other.calls),
             micro_usd: self.micro_usd.saturating_add(other.micro_usd),
+            took: self.took.plus(other.took),
+        }
+    }
+
+    /// The numbers one by one, without those that are zero.
+    pub fn counts(self) -> impl Iterator<Item = (Count, i64)> {
+        let took = self.took.counts.into_iter().enumerate().map(|(magnitude, calls)| (Count::Took(magnitude), calls));
+        [(Count::Calls, self.calls), (Count::MicroUsd, self.micro_usd), (Count::TookMs, self.took.sum_ms)]
+            .into_iter()
+            .chain(took)
+            .filter(|(_, number)| *number != 0)
+    }
+
+    /// Where one of the numbers stands; `None` where there is no such magnitude.
+    pub fn count_mut(&mut self, count: Count) -> Option<&mut i64> {
+        match count {
+            Count::Calls => Some(&mut self.calls),
+            Count::MicroUsd => Some(&mut self.micro_usd),
+            Count::TookMs => Some(&mut self.took.sum_ms),
+            Count::Took(magnitude) => self.took.counts.get_mut(magnitude),
+        }
+    }
+}
+
+/// One of a slot's numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Count {
+    /// Calls.
+    Calls,
+    /// What they cost.
+    MicroUsd,
+    /// How long they took together.
+    TookMs,
+    /// Those that took that long.
+    Took(usize),
+}
+
+impl Count {
+    /// Reads the printed form.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let took = (0..Durations::MAGNITUDES).map(Self::Took);
+        [Self::Calls, Self::MicroUsd, Self::TookMs].into_iter().chain(took).find(|count| count.to_string() == text)
+    }
+}
+
+/// Prints `c`, `u` and `d`, and of a magnitude its number, `d7`.
+impl fmt::Display for Count {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Calls => out.write_str("c"),
+            Self::MicroUsd => out.write_str("u"),
+            Self::TookMs => out.write_str("d"),
+            Self::Took(magnitude) => write!(out, "d{magnitude}"),
         }
     }
 }
@@ -148,7 +210,7 @@ pub struct Chunk {
 
 impl Chunk {
     /// The chunks of `parts`: one for each period that they belong to, or several where one write has no room for all of
-    /// their slots.
+    /// their numbers.
     #[must_use]
     pub fn of(parts: &[Part], period_of: fn(Timestamp) -> Period) -> Vec<Self> {
         let mut periods: BTreeMap<Period, Vec<Part>> = BTreeMap::new();
@@ -157,14 +219,17 @@ impl Chunk {
         }
         let mut chunks = Vec::new();
         for (period, parts) in periods {
-            let (mut chunk, mut slots) = (Vec::new(), BTreeSet::new());
+            let (mut chunk, mut counts) = (Vec::new(), BTreeSet::new());
             for part in parts {
-                let own: Vec<Slot> = part.adds.iter().map(|(slot, _)| slot.clone()).collect();
-                if slots.iter().chain(&own).collect::<BTreeSet<_>>().len() > MAX_SLOTS {
+                let counted = |(slot, numbers): &(Slot, Numbers)| {
+                    numbers.counts().map(|(count, _)| (slot.clone(), count)).collect::<Vec<_>>()
+                };
+                let own: Vec<(Slot, Count)> = part.adds.iter().flat_map(counted).collect();
+                if counts.iter().chain(&own).collect::<BTreeSet<_>>().len() > MAX_COUNTS {
                     chunks.push(Self { period, parts: std::mem::take(&mut chunk) });
-                    slots.clear();
+                    counts.clear();
                 }
-                slots.extend(own);
+                counts.extend(own);
                 chunk.push(part);
             }
             chunks.push(Self { period, parts: chunk });
@@ -209,15 +274,15 @@ impl Chunk {
 }
 
 const HOUR_SECONDS: u64 = 3_600;
-/// Each takes up to 90 bytes and 6 operators of an expression, which has room for 4,096 and 300.
-const MAX_SLOTS: usize = 32;
+/// Each takes up to 45 bytes and 3 operators of an expression, which has room for 4,096 and 300.
+const MAX_COUNTS: usize = 64;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn part(sequence: Sequence, seq: u64, at_s: u64, calls: i64) -> Part {
-        let adds = vec![(Slot::admitted("GET /x"), Numbers { calls, micro_usd: calls * 10 })];
+        let adds = vec![(Slot::admitted("GET /x"), Numbers::unsettled(calls, calls * 10))];
         Part { sequence, seq, at: Timestamp::from_epoch_s(at_s), adds }
     }
 
@@ -251,23 +316,43 @@ mod tests {
         assert_eq!(hours[0].bounds(Sequence::Settlements), Some((2, 2)));
         assert_eq!(hours[1].bounds(Sequence::Settlements), None);
         let sum = hours[0].sums();
-        assert_eq!(sum[&Slot::admitted("GET /x")], Numbers { calls: 1, micro_usd: 10 });
+        assert_eq!(sum[&Slot::admitted("GET /x")], Numbers::unsettled(1, 10));
         assert_eq!(Chunk::of(&parts, Period::day_of).len(), 1);
     }
 
     #[test]
-    fn a_run_with_more_slots_than_a_write_has_room_for_is_cut_in_order() {
+    fn a_run_with_more_numbers_than_a_write_has_room_for_is_cut_in_order() {
         let parts: Vec<Part> = (1..=100)
             .map(|seq| {
                 let slot = Slot { route: "GET /x".into(), code: format!("code{seq}") };
-                let adds = vec![(slot, Numbers { calls: 1, micro_usd: 1 })];
+                let took = Durations::of(seq * 400);
+                let adds = vec![(slot, Numbers { calls: 1, micro_usd: 1, took })];
                 Part { sequence: Sequence::Requests, seq, at: Timestamp::from_epoch_s(1), adds }
             })
             .collect();
         let chunks = Chunk::of(&parts, Period::hour_of);
-        assert!(chunks.iter().all(|chunk| chunk.sums().len() <= MAX_SLOTS));
+        let numbers = |chunk: &Chunk| chunk.sums().into_values().flat_map(Numbers::counts).count();
+        assert!(chunks.iter().all(|chunk| numbers(chunk) <= MAX_COUNTS));
+        assert!(chunks.len() > 2, "{}", chunks.len());
         let cut: Vec<Part> = chunks.into_iter().flat_map(|chunk| chunk.parts).collect();
         assert_eq!(cut, parts);
+    }
+
+    #[test]
+    fn each_number_is_named_and_found_by_its_name() {
+        let numbers = Numbers { calls: -1, micro_usd: 7, took: Durations::of(1_500).plus(Durations::of(3)) };
+        let named: Vec<_> = numbers.counts().map(|(count, number)| (count.to_string(), number)).collect();
+        let named: Vec<_> = named.iter().map(|(name, number)| (name.as_str(), *number)).collect();
+        assert_eq!(named, [("c", -1), ("u", 7), ("d", 1_503), ("d0", 1), ("d7", 1)]);
+        let mut read = Numbers::default();
+        for (name, number) in named {
+            *read.count_mut(Count::parse(name).unwrap()).unwrap() = number;
+        }
+        assert_eq!(read, numbers);
+        for name in ["", "x", "d-1", "d17", "d07", "c0"] {
+            assert_eq!(Count::parse(name), None, "{name}");
+        }
+        assert_eq!(Numbers::default().count_mut(Count::Took(Durations::MAGNITUDES)), None);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::{cmp::Reverse, collections::BTreeMap};
 
 use crate::time::{Day, Timestamp};
 
-use super::Span;
+use super::{Durations, Span};
 
 /// How long a bucket is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +58,8 @@ pub struct Sums {
     pub refused: i64,
     /// What the admitted ones cost, in micro-dollars.
     pub micro_usd: i64,
+    /// How long those took that were settled.
+    pub took: Durations,
 }
 
 impl Sums {
@@ -68,6 +70,7 @@ impl Sums {
             calls: self.calls.saturating_add(other.calls),
             refused: self.refused.saturating_add(other.refused),
             micro_usd: self.micro_usd.saturating_add(other.micro_usd),
+            took: self.took.plus(other.took),
         }
     }
 }
@@ -159,7 +162,8 @@ mod tests {
     use super::*;
 
     fn sums(calls: i64, micro_usd: i64) -> Sums {
-        Sums { calls, refused: 0, micro_usd }
+        let took = (0..calls).fold(Durations::default(), |sum, call| sum.plus(Durations::of(call.unsigned_abs())));
+        Sums { calls, refused: 0, micro_usd, took }
     }
 
     fn hours(from_s: u64, to_s: u64) -> Series {

@@ -9,13 +9,14 @@
 //! n<seq> s<seq>        1: such a one, counted since
 //! ex                   when the first of its rows may go (epoch s)
 //! c|GET /demo/free|ok  u|GET /demo/free|ok      calls, µUSD
+//! d|GET /demo/free|ok  d7|GET /demo/free|ok     milliseconds from admission to settlement, how many calls took of which magnitude
 //! ttl                  of an hour: when it may go (epoch s); days stay
 //! ```
 
 use std::collections::BTreeMap;
 
 use faregate_domain::{
-    books::{Chunk, Numbers, Period, Sequence, Slot},
+    books::{Chunk, Count, Numbers, Period, Sequence, Slot},
     cell::{CellId, Owner},
     id::{AccountId, ProjectId},
     time::{Day, Timestamp},
@@ -223,12 +224,9 @@ fn started(account: &Booked<'_>, chunk: &Chunk) -> Builder {
         builder.set("#ttl = :ttl");
     }
     for (place, (slot, numbers)) in chunk.sums().into_iter().enumerate() {
-        for (letter, add) in [("c", numbers.calls), ("u", numbers.micro_usd)] {
-            if add == 0 {
-                continue;
-            }
-            let (alias, placeholder) = (format!("#{letter}{place}"), format!(":{letter}{place}"));
-            builder.name(&alias, format!("{letter}|{slot}"));
+        for (count, add) in numbers.counts() {
+            let (alias, placeholder) = (format!("#{count}_{place}"), format!(":{count}_{place}"));
+            builder.name(&alias, format!("{count}|{slot}"));
             builder.number(":zero", 0);
             builder.number(&placeholder, add);
             builder.set(format!("{alias} = if_not_exists({alias}, :zero) + {placeholder}"));
@@ -244,11 +242,13 @@ pub(crate) fn parse_period(item: &Item) -> Result<PeriodNumbers, StoreError> {
     let (period, cell) = parse_sort_key(read.string("sk")?).ok_or_else(|| malformed("sk"))?;
     let mut slots: BTreeMap<Slot, Numbers> = BTreeMap::new();
     for (name, value) in item {
-        let Some((letter @ ("c" | "u"), slot)) = name.split_once('|') else { continue };
+        let Some((count, slot)) = name.split_once('|') else { continue };
+        let Some(count) = Count::parse(count) else { continue };
         let slot = Slot::parse(slot).ok_or_else(|| malformed(name))?;
         let amount = parse_number(value).ok_or_else(|| malformed(name))?;
-        let numbers = slots.entry(slot).or_default();
-        if letter == "c" { numbers.calls = amount } else { numbers.micro_usd = amount }
+        if let Some(number) = slots.entry(slot).or_default().count_mut(count) {
+            *number = amount;
+        }
     }
     Ok(PeriodNumbers {
         cell,

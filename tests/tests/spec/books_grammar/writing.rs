@@ -1,7 +1,7 @@
 //! The ledger's writes, one after the other.
 
 use faregate_domain::{
-    books::{Chunk, Hole, Numbers, Part, Period, Position, Sequence},
+    books::{Chunk, Durations, Hole, Numbers, Part, Period, Position, Sequence},
     time::Timestamp,
 };
 use faregate_store::{
@@ -210,7 +210,10 @@ impl Step {
     }
 
     async fn book(self, store: &Store, scene: &Scene, try_: u64) {
-        let numbers = |calls: i64| Numbers { calls, micro_usd: calls * i64::try_from(10 * try_).unwrap() };
+        let numbers = |calls: i64| {
+            let took = Durations::of(1_000 * try_);
+            Numbers { calls, micro_usd: calls * i64::try_from(10 * try_).unwrap(), took }
+        };
         let part = |sequence, seq, adds| Part { sequence, seq, at: scene.now, adds };
         let (admission, ok) = (Sequence::Requests, slot("ok"));
         let parts = match self {
@@ -221,10 +224,10 @@ impl Step {
             ],
             Self::BeyondGap => vec![part(admission, 5, vec![(ok, numbers(1))])],
             Self::IntoGap => vec![part(admission, 4, vec![(ok, numbers(1))])],
-            // It cancels out, and is counted all the same.
+            // The calls cancel out, and it is counted all the same.
             Self::Correction => vec![part(Sequence::Settlements, 2, vec![(ok.clone(), numbers(1)), (ok, numbers(-1))])],
-            // As many as one write has room for, on routes as long as they may be shown.
-            _ => (6..38).map(|seq| part(admission, seq, vec![(slot(&format!("word-{seq}")), numbers(1))])).collect(),
+            // As many as one write has room for, with four numbers each, on routes as long as they may be shown.
+            _ => (6..22).map(|seq| part(admission, seq, vec![(slot(&format!("word-{seq}")), numbers(1))])).collect(),
         };
         let period_of: fn(Timestamp) -> Period = if self == Self::Day { Period::day_of } else { Period::hour_of };
         let chunks = Chunk::of(&parts, period_of);

@@ -88,6 +88,7 @@ impl Shelf {
             actual: MicroUsd::ZERO,
             error_code: ErrorCode::parse(failed).filter(|_| random.bool()),
         };
+        let settled_at = Timestamp::from_epoch_ms(at.epoch_ms() + random.u64(..5_000));
         RequestRow {
             cell: place.cell.clone(),
             charge: ChargeNonce::mint(&mut entropy::fill),
@@ -102,7 +103,7 @@ impl Shelf {
             amount: MicroUsd::new(random.u64(..50_000)).unwrap(),
             is_leased,
             session: None,
-            settled: (is_leased && random.bool()).then_some(RowSettlement { settlement, at, seq: 1 }),
+            settled: (is_leased && random.bool()).then_some(RowSettlement { settlement, at: settled_at, seq: 1 }),
             expires_at: at.plus_s(retention * Day::SECONDS),
         }
     }
@@ -127,6 +128,10 @@ impl Shelf {
         hour: Timestamp,
         reasons: &[(&str, u64)],
     ) {
+        // As the ledger does where it knows whose they are.
+        if let Some(account) = account {
+            self.bundle.services.store.note_active(account, hour).await.unwrap();
+        }
         let whose = match (account, place) {
             (None, _) => Whose::Nobody,
             (Some(account), None) => Whose::Account(account.clone()),

@@ -20,6 +20,7 @@ export type Entry = Schemas["Entry"];
 export type Row = Schemas["Request"];
 export type RefusedCalls = Schemas["RefusedCalls"];
 export type Analytics = Schemas["Analytics"];
+export type Latency = Schemas["LatencyOrNull"];
 export type Payment = Schemas["Payment"];
 export type Catalogue = Schemas["Catalogue"];
 export type Webhook = Schemas["Webhook"];

@@ -4,7 +4,7 @@ import { useEffect, useMemo, useState } from "preact/hooks";
 
 import { type RefusedCalls, type Row, api, ask } from "../api/client";
 import { type Problem, problemOf } from "../api/problem";
-import { abbreviate, count, minute, moment, usd } from "../format";
+import { abbreviate, count, duration, minute, moment, usd } from "../format";
 import { useKeyNames } from "../key-names";
 import { projectName } from "../projects";
 import { instant, rangeOf } from "../range";
@@ -165,7 +165,7 @@ function Admitted({ of, names, isAllAccounts }: LineProps<Row>) {
             <dl class="facts in-row">
               <div><dt>Charge</dt><dd><code>{of.id}</code></dd></div>
               <div><dt>Reserved</dt><dd>{of.reserved_usd === null ? "nothing: the price is fixed" : usd(of.reserved_usd)}</dd></div>
-              <div><dt>Settled</dt><dd>{of.settled_at ? <><Time at={of.settled_at} as={moment} /> {of.outcome && <Status of={of.outcome} />}</> : of.reserved_usd === null ? "–" : "not yet"}</dd></div>
+              <div><dt>Settled</dt><dd>{of.settled_at ? <><Time at={of.settled_at} as={moment} /> {of.outcome && <Status of={of.outcome} />}{of.latency_ms !== null && ` after ${duration(of.latency_ms)}`}</> : of.reserved_usd === null ? "–" : "not yet"}</dd></div>
               {of.client_session_id && <div><dt>Client session</dt><dd><code>{of.client_session_id}</code></dd></div>}
               {of.error_code && <div><dt>Error</dt><dd><code>{of.error_code}</code></dd></div>}
               <div><dt>Account</dt><dd><code>{of.account_id}</code></dd></div>

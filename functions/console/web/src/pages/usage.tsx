@@ -1,10 +1,10 @@
-// Calls, refusals and cost over time, and how the windows of the keys stand now.
+// Calls, refusals, cost and latency over time, and how the windows of the keys stand now.
 
 import { useMemo } from "preact/hooks";
 
-import { type Analytics, api, dataOf, pageOf, quiet } from "../api/client";
+import { type Analytics, type Latency, api, dataOf, pageOf, quiet } from "../api/client";
 import { useAsked, useEvery } from "../ask";
-import { abbreviate, count, dayTick, hourTick, minute, short, usd, utcDay } from "../format";
+import { abbreviate, count, dayTick, duration, hourTick, minute, short, usd, utcDay } from "../format";
 import { projectName } from "../projects";
 import { instant, rangeOf } from "../range";
 import { type Filters, go, link, narrow, query } from "../route";
@@ -30,7 +30,7 @@ export function UsagePage() {
     [JSON.stringify(filters), range.from, range.to, range.bucket],
   );
   return (
-    <Page title="Usage" lead="What was called, what it cost, and what was refused. Rows come seconds after the call; how long calls take is not in the books.">
+    <Page title="Usage" lead="What was called, what it cost, and what was refused. Rows come seconds after the call; how long it took is known of calls that are settled.">
       <Narrowing range={range} />
       <div class="filters">
         <Choice label="Split by" value={group} options={[["", "Whole"], ...GROUPS]} onChange={(value) => narrow({ group: value })} />
@@ -50,6 +50,7 @@ function Numbers({ of, group, names }: { of: Analytics; group: Group | ""; names
   const seconds = of.bucket === "day" ? 86_400 : 3_600;
   const calls = useMemo(() => callSeries(of, nameOf), [of, names]);
   const cost = useMemo(() => costSeries(of, nameOf), [of, names]);
+  const latency = useMemo(() => latencySeries(of, nameOf), [of, names]);
   const title = (start: number) => (of.bucket === "day" ? `${utcDay(instant(start * 1_000))} (UTC)` : minute(instant(start * 1_000)));
   const pick = (index: number) => {
     const bucket = buckets[index];
@@ -69,6 +70,7 @@ function Numbers({ of, group, names }: { of: Analytics; group: Group | ""; names
         <Figure name="Admitted" value={count(totals.calls)} />
         <Figure name="Refused" value={count(totals.refused)} note={`${share(totals.refused, totals.calls + totals.refused)} of all`} />
         <Figure name="Cost" value={usd(totals.cost_usd)} note={totals.calls > 0 ? `${usd(Math.round((totals.cost_usd / totals.calls) * 1e6) / 1e6)} a call` : ""} />
+        {totals.latency_ms && <Figure name="Latency" value={duration(totals.latency_ms.p50)} note={`half of ${count(totals.settled)} settled; 95 % within ${duration(totals.latency_ms.p95)}`} />}
       </div>
       <div class="grid">
         <Panel title="Calls" aside={<Legend of={calls} />}>
@@ -77,12 +79,19 @@ function Numbers({ of, group, names }: { of: Analytics; group: Group | ""; names
         <Panel title="Cost" aside={group ? <Legend of={cost} /> : undefined}>
           <Chart label={`Cost over time: ${usd(totals.cost_usd)} in all. The table below has every number.`} series={cost} format={(value) => usd(Math.round(value * 1e6) / 1e6)} {...picture} />
         </Panel>
+        <Panel title={of.group_by ? "Latency, 95th percentile" : "Latency"} aside={totals.latency_ms ? <Legend of={latency} /> : undefined}>
+          {totals.latency_ms ? (
+            <Chart label={`Latency over time, from admission to settlement: half of ${count(totals.settled)} settled calls took at most ${duration(totals.latency_ms.p50)}, 95 % at most ${duration(totals.latency_ms.p95)}. The table below has every number.`} series={latency} format={duration} as="lines" {...picture} />
+          ) : (
+            <p class="dim">No call of this time was settled. A route that settles says in its settlement that a call has ended, and so how long it took.</p>
+          )}
+        </Panel>
       </div>
       {of.group_by && <Groups of={of} nameOf={nameOf} />}
       <details class="more">
         <summary>The numbers, {of.bucket} by {of.bucket}</summary>
         <Table label="Numbers over time" class="tight">
-          <thead><tr><th scope="col">From</th><th scope="col" class="num">Admitted</th><th scope="col" class="num">Refused</th><th scope="col" class="num">Cost</th></tr></thead>
+          <thead><tr><th scope="col">From</th><th scope="col" class="num">Admitted</th><th scope="col" class="num">Refused</th><th scope="col" class="num">Cost</th><Latencies.Head /></tr></thead>
           <tbody>
             {[...buckets].reverse().filter(({ calls, refused }) => calls > 0 || refused > 0).map((one) => (
               <tr key={one.start}>
@@ -90,6 +99,7 @@ function Numbers({ of, group, names }: { of: Analytics; group: Group | ""; names
                 <td class="num">{count(one.calls)}</td>
                 <td class="num">{count(one.refused)}</td>
                 <td class="num">{usd(one.cost_usd)}</td>
+                <Latencies of={one.latency_ms} />
               </tr>
             ))}
           </tbody>
@@ -104,7 +114,7 @@ function Groups({ of, nameOf }: { of: Analytics; nameOf: (id: string) => string 
   return (
     <Panel title={`By ${group}`}>
       <Table label={`By ${group}`}>
-        <thead><tr><th scope="col">{GROUPS.find(([name]) => name === group)?.[1]}</th><th scope="col" class="num">Admitted</th><th scope="col" class="num">Refused</th><th scope="col" class="num">Cost</th></tr></thead>
+        <thead><tr><th scope="col">{GROUPS.find(([name]) => name === group)?.[1]}</th><th scope="col" class="num">Admitted</th><th scope="col" class="num">Refused</th><th scope="col" class="num">Cost</th><Latencies.Head /></tr></thead>
         <tbody>
           {of.groups.map((one, index) => (
             <tr key={one.group}>
@@ -115,6 +125,7 @@ function Groups({ of, nameOf }: { of: Analytics; nameOf: (id: string) => string 
               <td class="num">{count(one.totals.calls)}</td>
               <td class="num">{count(one.totals.refused)}</td>
               <td class="num">{usd(one.totals.cost_usd)}</td>
+              <Latencies of={one.totals.latency_ms} />
             </tr>
           ))}
           {of.other && (
@@ -123,6 +134,7 @@ function Groups({ of, nameOf }: { of: Analytics; nameOf: (id: string) => string 
               <td class="num">{count(of.other.totals.calls)}</td>
               <td class="num">{count(of.other.totals.refused)}</td>
               <td class="num">{usd(of.other.totals.cost_usd)}</td>
+              <Latencies of={of.other.totals.latency_ms} />
             </tr>
           )}
         </tbody>
@@ -130,6 +142,12 @@ function Groups({ of, nameOf }: { of: Analytics; nameOf: (id: string) => string 
     </Panel>
   );
 }
+
+/** Three cells of a row: half, 95 % and 99 % of the settled calls took at most so long. */
+function Latencies({ of }: { of: Latency }) {
+  return <>{[of?.p50, of?.p95, of?.p99].map((ms, index) => <td key={index} class="num nowrap">{ms === undefined ? "–" : duration(ms)}</td>)}</>;
+}
+Latencies.Head = () => <>{["p50", "p95", "p99"].map((name) => <th key={name} scope="col" class="num"><abbr title={`Latency: ${name.slice(1)} % of the settled calls took at most so long`}>{name}</abbr></th>)}</>;
 
 /** Why calls failed or were refused. */
 function Codes({ of }: { of: Analytics }) {
@@ -207,6 +225,19 @@ function costSeries(of: Analytics, nameOf: (id: string) => string): Series[] {
   if (!of.group_by) return [{ name: "cost", values: of.buckets.map(({ cost_usd }) => cost_usd), colour: 2 }];
   const groups = of.groups.map((one, index): Series => ({ name: nameOf(one.group), values: one.buckets.map(({ cost_usd }) => cost_usd), colour: index }));
   return of.other ? [...groups, { name: "others", values: of.other.buckets.map(({ cost_usd }) => cost_usd), colour: "other" }] : groups;
+}
+
+/** What half and most of all calls took; of groups what most of each took. */
+function latencySeries(of: Analytics, nameOf: (id: string) => string): Series[] {
+  const values = (buckets: Analytics["buckets"], name: "p50" | "p95") => buckets.map(({ latency_ms }) => latency_ms?.[name] ?? null);
+  if (!of.group_by) {
+    return [
+      { name: "p50", values: values(of.buckets, "p50"), colour: 0 },
+      { name: "p95", values: values(of.buckets, "p95"), colour: 1 },
+    ];
+  }
+  const groups = of.groups.map((one, index): Series => ({ name: nameOf(one.group), values: values(one.buckets, "p95"), colour: index }));
+  return groups.filter(({ values }) => values.some((value) => value !== null));
 }
 
 function groupName(group: Group | "", id: string, keys: ReadonlyMap<string, string>): string {

@@ -1,4 +1,5 @@
-// Pictures of numbers over time: stacked bars that lead to what they are made of. The numbers stand in a table beside.
+// Pictures of numbers over time: bars that stand on each other, or lines beside each other, that lead to what they are made
+// of. The numbers stand in a table beside.
 
 import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
@@ -6,7 +7,8 @@ import "uplot/dist/uPlot.min.css";
 
 export interface Series {
   name: string;
-  values: number[];
+  /** One for each bucket; null where there is none. */
+  values: (number | null)[];
   /** A place in the palette, or `refused`. */
   colour: number | "refused" | "other";
 }
@@ -22,9 +24,11 @@ export interface ChartProps {
   title: (start: number) => string;
   onPick: (index: number) => void;
   tick: (ms: number) => string;
+  /** Lines where the numbers are no parts of a whole. */
+  as?: "bars" | "lines";
 }
 
-export function Chart({ label, starts, bucket, series, format, title, tick, onPick }: ChartProps) {
+export function Chart({ label, starts, bucket, series, format, title, tick, onPick, as = "bars" }: ChartProps) {
   const place = useRef<HTMLDivElement>(null);
   const tip = useRef<HTMLDivElement>(null);
   const pick = useRef(onPick);
@@ -32,12 +36,14 @@ export function Chart({ label, starts, bucket, series, format, title, tick, onPi
   useEffect(() => {
     const element = place.current;
     if (!element || starts.length === 0) return;
-    const { data, tops } = stacked(starts, series);
+    const { data, tops } = as === "bars" ? stacked(starts, series) : { data: [starts, ...series.map(({ values }) => values)] as uPlot.AlignedData, tops: series };
     const style = getComputedStyle(element);
     const colour = (name: string) => style.getPropertyValue(name).trim();
     const [ink, line] = [colour("--dim"), colour("--line")];
     const show = (plot: uPlot) => tell(plot, tip.current, { starts, series, format, title });
     const bars = uPlot.paths.bars?.({ size: [0.82, 60], align: 1, gap: 1 });
+    // A step lasts as long as its bucket, so that one bucket alone is seen as well.
+    const steps = uPlot.paths.stepped?.({ align: 1 });
     const options: uPlot.Options = {
       width: element.clientWidth,
       height: HEIGHT,
@@ -47,7 +53,7 @@ export function Chart({ label, starts, bucket, series, format, title, tick, onPi
       legend: { show: false },
       cursor: {
         y: false,
-        points: { show: false },
+        points: { show: as === "lines" },
         drag: { x: false, y: false },
         // A bar stands from where its bucket begins to where the next one does, so the pointer means what it is over.
         dataIdx: (_, __, closest, value) => (closest > 0 && value < (starts[closest] ?? 0) ? closest - 1 : closest),
@@ -59,7 +65,11 @@ export function Chart({ label, starts, bucket, series, format, title, tick, onPi
       ],
       series: [
         {},
-        ...tops.map((one) => ({ label: one.name, ...(bars ? { paths: bars } : {}), fill: colour(cssColour(one.colour)), width: 0, points: { show: false } })),
+        ...tops.map((one): uPlot.Series => {
+          const drawn = colour(cssColour(one.colour));
+          if (as === "lines") return { label: one.name, ...(steps ? { paths: steps } : {}), stroke: drawn, width: 2, points: { show: false } };
+          return { label: one.name, ...(bars ? { paths: bars } : {}), fill: drawn, width: 0, points: { show: false } };
+        }),
       ],
       hooks: { setCursor: [show] },
     };
@@ -75,7 +85,7 @@ export function Chart({ label, starts, bucket, series, format, title, tick, onPi
       observer.disconnect();
       plot.destroy();
     };
-  }, [starts, series, bucket]);
+  }, [starts, series, bucket, as]);
   return (
     <figure class="chart">
       <div ref={place} role="img" aria-label={label} />
@@ -87,7 +97,7 @@ export function Chart({ label, starts, bucket, series, format, title, tick, onPi
 /** Each series on top of those before it; drawn from the tallest on, so that each covers what is below it. */
 function stacked(starts: number[], series: Series[]): { data: uPlot.AlignedData; tops: Series[] } {
   const heights = starts.map(() => 0);
-  const sums = series.map((one) => one.values.map((value, index) => (heights[index] = (heights[index] ?? 0) + value)));
+  const sums = series.map((one) => one.values.map((value, index) => (heights[index] = (heights[index] ?? 0) + (value ?? 0))));
   return { data: [starts, ...sums.reverse()], tops: [...series].reverse() };
 }
 
