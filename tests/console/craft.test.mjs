@@ -54,6 +54,14 @@ async function furnish(wallet) {
   await call(21, "GET", "/demo/free", keys[2].key);
   await call(5, "POST", "/demo/paid", keys[3].key);
   await call(1, "POST", "/demo/metered", keys[2].key);
+  const service = (await post("/v1/api-keys", { name: "settling", scopes: ["gate:check"] })).key;
+  for (const [key, ms] of [[keys[0], 60], [keys[0], 130], [keys[2], 250], [keys[2], 700]]) {
+    const { chargeId } = (await program.ask("POST", "/demo/metered", { key: key.key })).body.data.context;
+    admitted++;
+    await new Promise((wake) => setTimeout(wake, ms));
+    const body = { outcome: "succeeded", actual_usd: "0.03" };
+    assert.equal((await program.ask("POST", `/v1/charges/${chargeId}/settle`, { key: service, body })).status, 200);
+  }
   await eventually(async () => (await program.ask("GET", "/v1/analytics?bucket=day", { token })).body.data.totals.calls === admitted, "the books", 60);
   return { keys, me };
 }

@@ -79,14 +79,14 @@ function Numbers({ of, group, names }: { of: Analytics; group: Group | ""; names
         <Panel title="Cost" aside={group ? <Legend of={cost} /> : undefined}>
           <Chart label={`Cost over time: ${usd(totals.cost_usd)} in all. The table below has every number.`} series={cost} format={(value) => usd(Math.round(value * 1e6) / 1e6)} {...picture} />
         </Panel>
-        <Panel title={of.group_by ? "Latency, 95th percentile" : "Latency"} aside={totals.latency_ms ? <Legend of={latency} /> : undefined}>
-          {totals.latency_ms ? (
-            <Chart label={`Latency over time, from admission to settlement: half of ${count(totals.settled)} settled calls took at most ${duration(totals.latency_ms.p50)}, 95 % at most ${duration(totals.latency_ms.p95)}. The table below has every number.`} series={latency} format={duration} as="lines" {...picture} />
-          ) : (
-            <p class="dim">No call of this time was settled. A route that settles says in its settlement that a call has ended, and so how long it took.</p>
-          )}
-        </Panel>
       </div>
+      <Panel title={of.group_by ? "Latency, 95th percentile" : "Latency"} aside={totals.latency_ms ? <Legend of={latency} /> : undefined}>
+        {totals.latency_ms ? (
+          <Chart label={`Latency over time, from admission to settlement: half of ${count(totals.settled)} settled calls took at most ${duration(totals.latency_ms.p50)}, 95 % at most ${duration(totals.latency_ms.p95)}. The table below has every number.`} series={latency} format={duration} as="lines" {...picture} />
+        ) : (
+          <p class="dim">No call of this time was settled. A route that settles says in its settlement that a call has ended, and so how long it took.</p>
+        )}
+      </Panel>
       {of.group_by && <Groups of={of} nameOf={nameOf} />}
       <details class="more">
         <summary>The numbers, {of.bucket} by {of.bucket}</summary>

@@ -42,8 +42,6 @@ export function Chart({ label, starts, bucket, series, format, title, tick, onPi
     const [ink, line] = [colour("--dim"), colour("--line")];
     const show = (plot: uPlot) => tell(plot, tip.current, { starts, series, format, title });
     const bars = uPlot.paths.bars?.({ size: [0.82, 60], align: 1, gap: 1 });
-    // A step lasts as long as its bucket, so that one bucket alone is seen as well.
-    const steps = uPlot.paths.stepped?.({ align: 1 });
     const options: uPlot.Options = {
       width: element.clientWidth,
       height: HEIGHT,
@@ -67,7 +65,7 @@ export function Chart({ label, starts, bucket, series, format, title, tick, onPi
         {},
         ...tops.map((one): uPlot.Series => {
           const drawn = colour(cssColour(one.colour));
-          if (as === "lines") return { label: one.name, ...(steps ? { paths: steps } : {}), stroke: drawn, width: 2, points: { show: false } };
+          if (as === "lines") return { label: one.name, stroke: drawn, width: 2, points: { show: true, size: 7, fill: drawn, filter: () => dots(one.values) } };
           return { label: one.name, ...(bars ? { paths: bars } : {}), fill: drawn, width: 0, points: { show: false } };
         }),
       ],
@@ -101,6 +99,13 @@ function stacked(starts: number[], series: Series[]): { data: uPlot.AlignedData;
   return { data: [starts, ...sums.reverse()], tops: [...series].reverse() };
 }
 
+/** Which values are drawn as dots: all where they are few, and else those that no line leads to. */
+function dots(values: Series["values"]): number[] {
+  const isThere = (index: number) => (values[index] ?? null) !== null;
+  const all = values.map((_, index) => index).filter(isThere);
+  return all.length <= MOST_DOTS ? all : all.filter((index) => !isThere(index - 1) && !isThere(index + 1));
+}
+
 function tell(plot: uPlot, tip: HTMLDivElement | null, { starts, series, format, title }: Pick<ChartProps, "starts" | "series" | "format" | "title">): void {
   if (!tip) return;
   const index = plot.cursor.idxs?.[1];
@@ -131,5 +136,6 @@ export function Swatch({ of }: { of: Series["colour"] }) {
 }
 
 const PALETTE = 8;
+const MOST_DOTS = 60;
 const HEIGHT = 220;
 const FONT = "11px system-ui, sans-serif";
