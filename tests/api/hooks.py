@@ -49,9 +49,9 @@ def before_call(context, case, kwargs):
                 case.query[name] = f"{at:%Y-%m-%dT%H:%M:%SZ}"
         if "environment" in case.query:
             case.query["environment"] = environment(case.query["environment"])
-    case.body = body = whole(case.body)
-    if not isinstance(body, dict):
+    if not isinstance(case.body, dict):
         return
+    case.body = body = whole(case.body)
     for name, put_right in FIELDS.items():
         if name in body:
             body[name] = put_right(body[name])

@@ -17,6 +17,7 @@ fn main() {
     let most = std::env::var("FAREGATE_MOST").map_or(1_000_000, |text| text.parse().unwrap());
     on_own_thread(|scene| Box::pin(keys(scene, most)));
     on_own_thread(|scene| Box::pin(projects(scene)));
+    on_own_thread(|scene| Box::pin(children(scene)));
     on_own_thread(|scene| Box::pin(leases(scene)));
     on_own_thread(|scene| Box::pin(rows(scene, most)));
 }
@@ -146,6 +147,25 @@ async fn projects(scene: &Scene) {
         }
         scene.row(size, 1_000, |rounds| scene.decide(rounds)).await;
     }
+}
+
+/// Other keys of the project that have money of it, each with its place in the project's wallet.
+async fn children(scene: &Scene) {
+    head("**Keys that have money of one project**:", "keys");
+    let link = &scene.bundle.link;
+    let project = scene.bundle.cell(&scene.key).await.owner.project.to_string();
+    for size in [1, 10, 100, 1_000, 3_000] {
+        let mut wallet = link.item(scene.table(), &project, "wallet");
+        for number in 1..size {
+            let id = format!("key_{number:016}");
+            wallet["gs"]["M"][&id] = json!({"N": "7"});
+            wallet["ga"]["M"][&id] = json!({"S": "1000000"});
+        }
+        link.put(scene.table(), &wallet);
+        scene.row(size, 1_000, |rounds| scene.decide(rounds)).await;
+    }
+    let item = scene.bundle.link.read(scene.table(), &project, "wallet").await;
+    println!("\nThe wallet has {} bytes then.", item_bytes(&item));
 }
 
 /// Calls of the key that run, each with its lease.
