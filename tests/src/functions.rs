@@ -98,7 +98,8 @@ impl Functions {
 
     /// Puts any event before the authorizer.
     pub async fn ask(&self, event: Value) -> Knock {
-        Knock::read(self.authorizer.handle(event).await.map_err(|error| error.to_string()))
+        let answer = self.authorizer.handle(event).await.map_err(|error| error.to_string());
+        Knock::read(answer.map(|answer| serde_json::to_value(answer).unwrap()))
     }
 
     /// Sends a management request.

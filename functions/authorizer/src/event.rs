@@ -7,8 +7,7 @@ use std::collections::BTreeMap;
 
 use faregate_domain::query::Query;
 use faregate_gate::Request;
-use serde::Deserialize;
-use serde_json::Value;
+use serde::{Deserialize, Deserializer};
 
 /// A question of API Gateway.
 #[derive(Clone, Debug)]
@@ -23,8 +22,8 @@ pub struct Event {
 ///
 /// # Errors
 /// [`InvalidEvent`] when it is not the event of a REQUEST authorizer.
-pub fn parse(event: Value) -> Result<Event, InvalidEvent> {
-    let file: EventFile = serde_json::from_value(event).map_err(|_| InvalidEvent)?;
+pub fn parse<'de>(event: impl Deserializer<'de>) -> Result<Event, InvalidEvent> {
+    let file = EventFile::deserialize(event).map_err(|_| InvalidEvent)?;
     if file.kind != "REQUEST" {
         return Err(InvalidEvent);
     }
@@ -97,7 +96,7 @@ struct IdentityFile {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json, value::RawValue};
 
     use super::*;
 
@@ -120,6 +119,16 @@ mod tests {
         assert_eq!(parsed.request.headers, [("X-Api-Key".into(), "a".into()), ("X-Api-Key".into(), "b".into())]);
         assert_eq!(parsed.request.source_ip, "203.0.113.9".parse().ok());
         assert_eq!(parsed.request.request_id, "r-1");
+    }
+
+    #[test]
+    fn a_text_is_read_as_a_value_is() {
+        let text = RawValue::from_string(event().to_string()).unwrap();
+        let (of_text, of_value) = (parse(&*text).unwrap(), parse(event()).unwrap());
+        assert_eq!(format!("{of_text:?}"), format!("{of_value:?}"));
+        for text in ["null", "7", "{}", "[]"] {
+            assert!(parse(&*RawValue::from_string(text.to_owned()).unwrap()).is_err(), "{text}");
+        }
     }
 
     #[test]

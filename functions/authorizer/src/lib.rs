@@ -8,7 +8,7 @@ use std::sync::Arc;
 use faregate_edge::secrets::SecretName;
 use faregate_gate::{Gate, Services, StartError};
 use lambda_runtime::Diagnostic;
-use serde_json::Value;
+use serde::Deserializer;
 
 pub use response::{AuthorizerResponse, REFUSED_KEY};
 
@@ -38,15 +38,14 @@ impl App {
     /// # Errors
     /// [`AuthorizerError::Unauthorized`] is API Gateway's way to a 401; every other error is a failure, which API
     /// Gateway answers with the status of its `AUTHORIZER_FAILURE` response and never with an admission.
-    pub async fn handle(&self, event: Value) -> Result<Value, AuthorizerError> {
+    pub async fn handle<'de>(&self, event: impl Deserializer<'de>) -> Result<AuthorizerResponse, AuthorizerError> {
         let event = event::parse(event).map_err(|_| AuthorizerError::Event)?;
         let decision = self.gate.decide(&event.request).await.map_err(|error| {
             tracing::error!(request_id = event.request.request_id, %error, "no decision");
             AuthorizerError::Unavailable
         })?;
         decision.log(&event.request.request_id);
-        let response = response::render(&decision, &event, self.gate.services().config.policy.dialect())?;
-        serde_json::to_value(response).map_err(|_| AuthorizerError::Event)
+        response::render(&decision, &event, self.gate.services().config.policy.dialect())
     }
 }
 

@@ -53,7 +53,10 @@ pub(crate) fn functions(services: &Services, github_keys: Target, queues: &str) 
     let authorizer = faregate_authorizer::App::new(services.clone());
     let authorizer: Handler = Arc::new(move |event| {
         let authorizer = authorizer.clone();
-        Box::pin(async move { authorizer.handle(event).await.map_err(|error| error.to_string()) })
+        Box::pin(async move {
+            let answer = authorizer.handle(event).await.map_err(|error| error.to_string())?;
+            serde_json::to_value(answer).map_err(|error| error.to_string())
+        })
     });
     Ok(Functions::InProcess(BTreeMap::from([
         (Function::Nonce, over_http!(nonce)),
