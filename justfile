@@ -142,6 +142,10 @@ cold-start runs="20":
 peers seconds="3" names="":
     PEERS_SECONDS={{ seconds }} PEERS="{{ names }}" .ci/run peers
 
+# Where the instructions of a warm decision go, and its processor time.
+profile:
+    .ci/run profile
+
 # How many instructions each release binary carries out to start and to answer; does not depend on the machine's load.
 instructions:
     .ci/run instructions
