@@ -99,7 +99,7 @@ impl Functions {
     /// Puts any event before the authorizer.
     pub async fn ask(&self, event: Value) -> Knock {
         let answer = self.authorizer.handle(event).await.map_err(|error| error.to_string());
-        Knock::read(answer.map(|answer| serde_json::to_value(answer).unwrap()))
+        Knock::read(answer.and_then(|answer| serde_json::to_value(answer).map_err(|error| error.to_string())))
     }
 
     /// Sends a management request.
