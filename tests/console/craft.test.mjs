@@ -55,8 +55,12 @@ async function furnish(wallet) {
   await call(5, "POST", "/demo/paid", keys[3].key);
   await call(1, "POST", "/demo/metered", keys[2].key);
   const service = (await post("/v1/api-keys", { name: "settling", scopes: ["gate:check"] })).key;
+  // The studio may go on in the next second.
+  await new Promise((wake) => setTimeout(wake, 1_100));
   for (const [key, ms] of [[keys[0], 60], [keys[0], 130], [keys[2], 250], [keys[2], 700]]) {
-    const { chargeId } = (await program.ask("POST", "/demo/metered", { key: key.key })).body.data.context;
+    const metered = await program.ask("POST", "/demo/metered", { key: key.key });
+    assert.equal(metered.status, 200, JSON.stringify(metered.body));
+    const { chargeId } = metered.body.data.context;
     admitted++;
     await new Promise((wake) => setTimeout(wake, ms));
     const body = { outcome: "succeeded", actual_usd: "0.03" };
