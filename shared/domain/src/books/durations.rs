@@ -71,7 +71,8 @@ impl Durations {
             let low = at.checked_sub(1).and_then(|before| BOUNDS_MS.get(before)).copied().unwrap_or(0);
             // What is above every bound is known to be that much only.
             let high = BOUNDS_MS.get(at).copied().unwrap_or(low);
-            let part = u128::from(high - low) * (rank - below) / here;
+            // Each stands in the middle of its share; rounded up, as the lower bound belongs to the magnitude below.
+            let part = (u128::from(high - low) * (2 * (rank - below) - 1)).div_ceil(2 * here);
             return Some(low.saturating_add(u64::try_from(part).unwrap_or(0)));
         }
         None
@@ -101,6 +102,7 @@ mod tests {
     fn calls_of_a_magnitude_are_taken_to_lie_evenly() {
         let hundred = durations(&[150; 100]);
         assert_eq!((hundred.percentile_ms(50), hundred.percentile_ms(95)), (Some(150), Some(195)));
+        assert_eq!(durations(&[1_600]).percentile_ms(99), Some(1_500));
         assert_eq!(hundred.mean_ms(), Some(150));
         assert_eq!(durations(&[2_000_000]).percentile_ms(50), Some(1_000_000));
         assert_eq!(Durations::default().percentile_ms(50), None);
