@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     id::{AccountId, EntryId, ProjectId},
-    money::{InvalidAmount, MicroUsd, plain_notation},
+    money::{InvalidAmount, MicroUsd, split_exponent},
     time::Timestamp,
 };
 
@@ -25,15 +25,15 @@ impl Movement {
     /// # Errors
     /// [`InvalidAmount`] says which rule the literal breaks; zero is no movement.
     pub fn parse_json_literal(literal: &str) -> Result<Self, InvalidAmount> {
-        let text = plain_notation(literal)?;
-        let amount = |digits: &str| match MicroUsd::parse(digits) {
+        let (text, exponent) = split_exponent(literal)?;
+        let amount = |digits: &str| match MicroUsd::parse_scaled(digits, exponent) {
             Ok(MicroUsd::ZERO) => Err(InvalidAmount::Zero),
             Err(InvalidAmount::Negative) => Err(InvalidAmount::Malformed),
             amount => amount,
         };
         match text.strip_prefix('-') {
             Some(digits) => amount(digits).map(Self::Return),
-            None => amount(&text).map(Self::Allocate),
+            None => amount(text).map(Self::Allocate),
         }
     }
 

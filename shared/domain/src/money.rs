@@ -1,6 +1,9 @@
 //! Money as whole millionths of a US dollar, read from literal decimal text and never through a float.
 
-use std::{borrow::Cow, fmt};
+use std::{
+    fmt,
+    num::{IntErrorKind, ParseIntError},
+};
 
 /// Millionths of a US dollar, between 0 and [`MicroUsd::MAX`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -50,6 +53,21 @@ impl MicroUsd {
     /// # Errors
     /// [`InvalidAmount`] says which rule the text breaks.
     pub fn parse(text: &str) -> Result<Self, InvalidAmount> {
+        Self::parse_scaled(text, 0)
+    }
+
+    /// Reads the text of a JSON value: a number literal, which may have an exponent (RFC 8259, section 6), or a string
+    /// that holds plain digits.
+    ///
+    /// # Errors
+    /// [`InvalidAmount`] says which rule the literal breaks.
+    pub fn parse_json_literal(literal: &str) -> Result<Self, InvalidAmount> {
+        let (text, exponent) = split_exponent(literal)?;
+        Self::parse_scaled(text, exponent)
+    }
+
+    /// Reads decimal dollars that a power of ten is to be multiplied with.
+    pub(crate) fn parse_scaled(text: &str, exponent: i32) -> Result<Self, InvalidAmount> {
         if text.len() > MAX_LITERAL_BYTES {
             return Err(InvalidAmount::Malformed);
         }
@@ -61,61 +79,40 @@ impl MicroUsd {
         if !digits(whole) || !digits(fraction) || (whole.len() > 1 && whole.starts_with('0')) {
             return Err(InvalidAmount::Malformed);
         }
-        if fraction.len() > FRACTION_DIGITS {
+        if exponent == 0 && fraction.len() > FRACTION_DIGITS {
             return Err(InvalidAmount::TooPrecise);
         }
-        let whole: u64 = whole.parse().map_err(|_| InvalidAmount::TooLarge)?;
-        let fraction: u64 = format!("{fraction:0<6}").parse().map_err(|_| InvalidAmount::Malformed)?;
-        let micro_usd = whole.checked_mul(1_000_000).and_then(|amount| amount.checked_add(fraction));
+        // No literal has more digits than this has room for.
+        let digits: u128 = format!("{whole}{fraction}").parse().map_err(|_| InvalidAmount::Malformed)?;
+        if digits == 0 {
+            return Ok(Self::ZERO);
+        }
+        let down = u32::try_from(fraction.len()).map_err(|_| InvalidAmount::Malformed)?;
+        let power = |places: u32| 10_u128.checked_pow(places);
+        let micro_usd = match exponent.saturating_add(MICRO_DIGITS).checked_sub_unsigned(down) {
+            Some(up @ 0..) => power(up.unsigned_abs()).and_then(|power| digits.checked_mul(power)),
+            down => {
+                let power = down.and_then(|down| power(down.unsigned_abs())).ok_or(InvalidAmount::TooPrecise)?;
+                Some(digits / power).filter(|_| digits.is_multiple_of(power)).ok_or(InvalidAmount::TooPrecise)?.into()
+            }
+        };
+        let micro_usd = micro_usd.and_then(|amount| u64::try_from(amount).ok());
         Self::new(micro_usd.ok_or(InvalidAmount::TooLarge)?)
-    }
-
-    /// Reads the text of a JSON value: a number literal, which may have an exponent (RFC 8259, section 6), or a string
-    /// that holds plain digits.
-    ///
-    /// # Errors
-    /// [`InvalidAmount`] says which rule the literal breaks.
-    pub fn parse_json_literal(literal: &str) -> Result<Self, InvalidAmount> {
-        Self::parse(&plain_notation(literal)?)
     }
 }
 
-/// The digits of a JSON value, without quotes and without an exponent: many programs write `5e-05` for 0.00005.
-pub(crate) fn plain_notation(literal: &str) -> Result<Cow<'_, str>, InvalidAmount> {
+/// The digits of a JSON value, without quotes, and its exponent: many programs write `5e-05` for 0.00005. A string has none.
+pub(crate) fn split_exponent(literal: &str) -> Result<(&str, i32), InvalidAmount> {
     if let Some(text) = literal.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
-        return Ok(Cow::Borrowed(text));
+        return Ok((text, 0));
     }
-    let Some((mantissa, exponent)) = literal.split_once(['e', 'E']) else { return Ok(Cow::Borrowed(literal)) };
-    let (sign, mantissa) = mantissa.strip_prefix('-').map_or(("", mantissa), |rest| ("-", rest));
-    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, "0"));
-    let (down, exponent) = match exponent.strip_prefix('-') {
-        Some(exponent) => (true, exponent),
-        None => (false, exponent.strip_prefix('+').unwrap_or(exponent)),
-    };
-    let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-    if literal.len() > MAX_LITERAL_BYTES || ![whole, fraction, exponent].into_iter().all(digits) {
-        return Err(InvalidAmount::Malformed);
-    }
-    if whole.len() > 1 && whole.starts_with('0') {
-        return Err(InvalidAmount::Malformed);
-    }
-    // Moved so far, every digit of a literal is beyond what an amount can hold.
-    let places = exponent.parse().unwrap_or(MAX_LITERAL_BYTES).min(2 * MAX_LITERAL_BYTES);
-    let zeros = "0".repeat(places);
-    let (digits, point) = if down {
-        (format!("{zeros}{whole}{fraction}"), whole.len())
-    } else {
-        (format!("{whole}{fraction}{zeros}"), whole.len() + places)
-    };
-    let whole = digits[..point].trim_start_matches('0');
-    let fraction = digits[point..].trim_end_matches('0');
-    if whole.len() > MAX_WHOLE_DIGITS {
-        return Err(InvalidAmount::TooLarge);
-    }
-    if fraction.len() > FRACTION_DIGITS {
-        return Err(InvalidAmount::TooPrecise);
-    }
-    Ok(Cow::Owned(format!("{sign}{whole:0>1}.{fraction:0<1}")))
+    let Some((text, exponent)) = literal.split_once(['e', 'E']) else { return Ok((literal, 0)) };
+    let exponent = exponent.parse().or_else(|error: ParseIntError| match error.kind() {
+        IntErrorKind::PosOverflow => Ok(i32::MAX),
+        IntErrorKind::NegOverflow => Ok(i32::MIN),
+        _ => Err(InvalidAmount::Malformed),
+    })?;
+    Ok((text, exponent))
 }
 
 /// Prints decimal dollars without trailing zeros: `50`, `0.01`, `1.000001`.
@@ -149,8 +146,8 @@ pub enum InvalidAmount {
 }
 
 const MAX_LITERAL_BYTES: usize = 32;
-const MAX_WHOLE_DIGITS: usize = 10;
 const FRACTION_DIGITS: usize = 6;
+const MICRO_DIGITS: i32 = 6;
 
 #[cfg(test)]
 mod tests {

@@ -272,9 +272,9 @@ mod tests {
         let wanted: Wanted = parse_json(br#"{"name":"a","budget_usd":0.10}"#).unwrap();
         assert_eq!(wanted.budget_usd, Some(Usd(MicroUsd::new(100_000).unwrap())));
         assert_eq!(wanted.name, "a");
+        assert!(wanted.limits.is_none_or(|limits| limits.0.per_minute.is_none()));
         let wanted: Wanted = parse_json(br#"{"name":"a","budget_usd":5e-05}"#).unwrap();
         assert_eq!(wanted.budget_usd, Some(Usd(MicroUsd::new(50).unwrap())));
-        assert!(wanted.limits.is_none_or(|limits| limits.0.per_minute.is_none()));
         let wanted: Wanted = parse_json(br#"{"name":"a","budget_usd":"999999999.999999"}"#).unwrap();
         assert_eq!(serde_json::to_string(&wanted.budget_usd).unwrap(), "999999999.999999");
     }
