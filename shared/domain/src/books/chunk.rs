@@ -169,8 +169,16 @@ impl Count {
     /// Reads the printed form.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let took = (0..Durations::MAGNITUDES).map(Self::Took);
-        [Self::Calls, Self::MicroUsd, Self::TookMs].into_iter().chain(took).find(|count| count.to_string() == text)
+        match text {
+            "c" => Some(Self::Calls),
+            "u" => Some(Self::MicroUsd),
+            "d" => Some(Self::TookMs),
+            _ => {
+                let digits =
+                    text.strip_prefix('d').filter(|digits| *digits == "0" || !digits.starts_with(['0', '+']))?;
+                digits.parse().ok().filter(|magnitude| *magnitude < Durations::MAGNITUDES).map(Self::Took)
+            }
+        }
     }
 }
 
@@ -349,7 +357,7 @@ mod tests {
             *read.count_mut(Count::parse(name).unwrap()).unwrap() = number;
         }
         assert_eq!(read, numbers);
-        for name in ["", "x", "d-1", "d17", "d07", "c0"] {
+        for name in ["", "x", "d-1", "d+1", "d17", "d07", "d00", "c0"] {
             assert_eq!(Count::parse(name), None, "{name}");
         }
         assert_eq!(Numbers::default().count_mut(Count::Took(Durations::MAGNITUDES)), None);
