@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use faregate_domain::{
-    books::{Bucket, Line, Numbers, Period, Report, Series, Span, Sums},
+    books::{Bucket, Line, Period, Report, Series, Span, Sums},
     id::AccountId,
     time::Timestamp,
 };
@@ -135,9 +135,8 @@ impl App {
                     project: Some(&numbers.project),
                     environment: Some(&numbers.environment),
                 };
-                for (slot, sums) in &numbers.slots {
-                    let Numbers { calls, micro_usd, took } = *sums;
-                    let sums = Sums { calls, refused: 0, micro_usd, took };
+                for (slot, admitted) in &numbers.slots {
+                    let sums = Sums { admitted: *admitted, refused: 0 };
                     adding.add(numbers.period.start(), &whose, (Some(&slot.route), &slot.code), sums);
                 }
             }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use faregate_domain::{
-    books::{Durations, Sums},
+    books::{Durations, Numbers, Sums},
     cell::CellId,
     charge::ChargeId,
     money::MicroUsd,
@@ -62,7 +62,7 @@ impl<'r> From<&'r RequestRow> for RequestView<'r> {
             outcome: settlement.map(|settlement| Outcome::as_str(settlement.outcome)),
             error_code: settlement.and_then(|settlement| settlement.error_code.as_ref()).map(ErrorCode::as_str),
             settled_at: row.settled.as_ref().map(|settled| settled.at.to_string()),
-            latency_ms: row.settled.as_ref().map(|settled| settled.at.epoch_ms().saturating_sub(row.at.epoch_ms())),
+            latency_ms: row.settled.as_ref().map(|settled| row.at.ms_until(settled.at)),
             network: row.network.as_deref(),
             agent: row.agent.as_deref(),
             client_session_id: row.session.as_ref().map(ToString::to_string),
@@ -112,7 +112,7 @@ pub(crate) struct SumsView {
 }
 
 impl From<Sums> for SumsView {
-    fn from(Sums { calls, refused, micro_usd, took }: Sums) -> Self {
+    fn from(Sums { admitted: Numbers { calls, micro_usd, took }, refused }: Sums) -> Self {
         Self { calls, refused, cost_usd: UsdSum(micro_usd), settled: took.calls(), latency_ms: LatencyView::of(&took) }
     }
 }

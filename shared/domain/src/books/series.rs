@@ -4,7 +4,7 @@ use std::{cmp::Reverse, collections::BTreeMap};
 
 use crate::time::{Day, Timestamp};
 
-use super::{Durations, Span};
+use super::{Numbers, Span};
 
 /// How long a bucket is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,26 +52,17 @@ impl Bucket {
 /// Numbers of calls.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sums {
-    /// Calls admitted.
-    pub calls: i64,
+    /// Of the calls that were admitted.
+    pub admitted: Numbers,
     /// Calls refused.
     pub refused: i64,
-    /// What the admitted ones cost, in micro-dollars.
-    pub micro_usd: i64,
-    /// How long those took that were settled.
-    pub took: Durations,
 }
 
 impl Sums {
     /// The sum.
     #[must_use]
     pub fn plus(self, other: Self) -> Self {
-        Self {
-            calls: self.calls.saturating_add(other.calls),
-            refused: self.refused.saturating_add(other.refused),
-            micro_usd: self.micro_usd.saturating_add(other.micro_usd),
-            took: self.took.plus(other.took),
-        }
+        Self { admitted: self.admitted.plus(other.admitted), refused: self.refused.saturating_add(other.refused) }
     }
 }
 
@@ -122,7 +113,9 @@ impl Series {
         };
         let mut groups: Vec<_> = self.groups.into_iter().map(|(name, buckets)| (name, line(&buckets))).collect();
         // The names are in order, and sorting keeps that among equals.
-        groups.sort_by_key(|(_, line)| Reverse((line.total.micro_usd, line.total.calls, line.total.refused)));
+        groups.sort_by_key(|(_, line)| {
+            Reverse((line.total.admitted.micro_usd, line.total.admitted.calls, line.total.refused))
+        });
         let rest = groups.split_off(groups.len().min(most));
         let other = rest.into_iter().map(|(_, line)| line).reduce(|sum, line| Line {
             total: sum.total.plus(line.total),
@@ -160,10 +153,11 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::books::Durations;
 
     fn sums(calls: i64, micro_usd: i64) -> Sums {
         let took = (0..calls).fold(Durations::default(), |sum, call| sum.plus(Durations::of(call.unsigned_abs())));
-        Sums { calls, refused: 0, micro_usd, took }
+        Sums { admitted: Numbers { calls, micro_usd, took }, refused: 0 }
     }
 
     fn hours(from_s: u64, to_s: u64) -> Series {
