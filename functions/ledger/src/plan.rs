@@ -77,8 +77,7 @@ pub(crate) fn correction(
     reserved: MicroUsd,
     charge: &SettledCharge,
 ) -> Vec<(Slot, Numbers)> {
-    // The clock of whoever settles may be behind.
-    let took = Durations::of(charge.at.epoch_ms().saturating_sub(at.epoch_ms()));
+    let took = Durations::of(at.ms_until(charge.at));
     let (reserved, actual) = (reserved.signed(), charge.settlement.actual.signed());
     let admitted = Slot::admitted(route);
     let now = Slot { route: route.to_owned(), code: charge.code().to_owned() };

@@ -63,6 +63,12 @@ impl Timestamp {
         Self(self.0.saturating_sub(seconds.saturating_mul(1_000)))
     }
 
+    /// Milliseconds from `self` until `later`; zero when `later` has passed, as where two clocks differ.
+    #[must_use]
+    pub fn ms_until(self, later: Self) -> u64 {
+        later.0.saturating_sub(self.0)
+    }
+
     /// Whole seconds from `self` until `later`, rounded up; zero when `later` has passed.
     #[must_use]
     pub fn seconds_until(self, later: Self) -> u64 {
