@@ -9,11 +9,9 @@ what a change of a build option costs. Beside each count stands the size of the 
 import argparse
 import os
 import re
-import subprocess
 import tempfile
 
-from measure import ASKED, EVENTS, Gate
-from runtime_api import RuntimeApi
+from measure import Gate, watched
 
 # Under valgrind everything takes fifty times as long.
 PATIENCE_S = 300
@@ -40,24 +38,8 @@ def main():
 
 def count(name, binary, gate, answers):
     """The instructions of one process that gives so many answers."""
-    file, proof = ASKED.get(name, ASKED["authorizer"])
-    event = (EVENTS / file).read_text().replace("$KEY", gate.key).encode()
-    api = RuntimeApi()
-    process = subprocess.Popen(
-        ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", binary],
-        env=gate.environment(api.address), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-    )
-    try:
-        if not api.polled.wait(PATIENCE_S) or api.failed:
-            raise RuntimeError(f"{name} does not start: {api.failed}")
-        for number in range(answers):
-            is_success, body, _ = api.invoke(event.replace(b"203.0.113.7", b"10.1.0.%d" % (number % 250)), timeout=PATIENCE_S)
-            if not is_success or proof not in body.decode().replace('": ', '":'):
-                raise RuntimeError(f"{name} answers {body[:400]}")
-    finally:
-        process.terminate()
-        told = process.communicate()[1]
-        api.close()
+    valgrind = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", binary]
+    told = watched(name, valgrind, gate, PATIENCE_S, lambda ask, _: [ask(number) for number in range(answers)])
     if not (found := re.search(r"Collected : (\d+)", told)):
         raise RuntimeError(f"valgrind says {told}")
     return int(found[1])

@@ -155,6 +155,33 @@ def measure(name, command, gate, options):
     return name, init, first, warm, statistics.median(resident), size
 
 
+def watched(name, command, gate, patience, work):
+    """Starts a function under a program that watches it, lets `work` ask it by number, and says what that program said."""
+    file, proof = ASKED.get(name, ASKED["authorizer"])
+    event = (EVENTS / file).read_text().replace("$KEY", gate.key).encode()
+    api = RuntimeApi()
+    process = subprocess.Popen(
+        command, env=gate.environment(api.address), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    )
+
+    def ask(number):
+        # A network may ask for so many nonces and no more.
+        asked = event.replace(b"203.0.113.7", b"10.1.0.%d" % (number % 250))
+        is_success, body, _ = api.invoke(asked, timeout=patience)
+        if not is_success or proof not in body.decode().replace('": ', '":'):
+            raise RuntimeError(f"{name} answers {body[:400]}")
+
+    try:
+        if not api.polled.wait(patience) or api.failed:
+            raise RuntimeError(f"{name} does not start: {api.failed}")
+        work(ask, process)
+    finally:
+        process.terminate()
+        told = process.communicate()[1]
+        api.close()
+    return told
+
+
 def peak_kilobytes(pid):
     for line in open(f"/proc/{pid}/status"):
         if line.startswith("VmHWM:"):

@@ -16,8 +16,7 @@ import subprocess
 import tempfile
 import time
 
-from measure import ASKED, EVENTS, Gate
-from runtime_api import RuntimeApi
+from measure import Gate, watched
 
 PATIENCE_S = 300
 # Whose code a function is, by the first crate that its name has; the first that fits.
@@ -55,35 +54,14 @@ def main():
         for sign, answers in ((-1, 1), (1, 1 + options.answers)):
             file = pathlib.Path(folder, "callgrind")
             valgrind = ["valgrind", "--quiet", "--tool=callgrind", f"--callgrind-out-file={file}"]
-            run([*valgrind, options.binary], gate, lambda ask, _: [ask(number) for number in range(answers)])
+            ask_all = lambda ask, _: [ask(number) for number in range(answers)]
+            watched("authorizer", [*valgrind, options.binary], gate, PATIENCE_S, ask_all)
             add(own, file, sign / options.answers)
             add(inclusive, file, sign / options.answers, "--inclusive=yes")
         print_rooms(own)
         print_frames(inclusive)
-        run([options.binary], gate, lambda ask, process: print_time(ask, process, options.seconds))
-
-
-def run(command, gate, work):
-    """Starts the function, lets `work` ask it, and ends it."""
-    file, proof = ASKED["authorizer"]
-    event = (EVENTS / file).read_text().replace("$KEY", gate.key).encode()
-    api = RuntimeApi()
-    process = subprocess.Popen(command, env=gate.environment(api.address), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-
-    def ask(number):
-        asked = event.replace(b"203.0.113.7", b"10.1.0.%d" % (number % 250))
-        is_success, body, _ = api.invoke(asked, timeout=PATIENCE_S)
-        if not is_success or proof not in body.decode().replace('": ', '":'):
-            raise RuntimeError(f"it answers {body[:400]}")
-
-    try:
-        if not api.polled.wait(PATIENCE_S) or api.failed:
-            raise RuntimeError(f"it does not start: {api.failed}")
-        work(ask, process)
-    finally:
-        process.terminate()
-        process.communicate()
-        api.close()
+        timed = lambda ask, process: print_time(ask, process, options.seconds)
+        watched("authorizer", [options.binary], gate, PATIENCE_S, timed)
 
 
 def add(counts, file, factor, *more):
