@@ -16,7 +16,7 @@ impl App {
         let caller = self.authenticate(request).await?;
         let (description, _) = self.find(&caller, id).await?;
         let cell = self.end(&caller.account, &description.id).await?;
-        self.gate.clear_key(&caller.account, &description.id, cell).await?;
+        self.gate.clear_key(&description.id, &cell.owner).await?;
         no_content()
     }
 
@@ -25,7 +25,7 @@ impl App {
         let caller = self.gate.authenticate_self(request).await?;
         let CellId::Key(id) = &caller.id else { return Err(Problem::not_found().into()) };
         let cell = self.end(&caller.account, id).await?;
-        if let Err(failure) = self.gate.clear_key(&caller.account, id, cell).await {
+        if let Err(failure) = self.gate.clear_key(id, &cell.owner).await {
             let request_id = input::request_id(request);
             tracing::error!(request_id, account = %caller.account, key = %id, %failure, "a revoked key is not cleared");
         }

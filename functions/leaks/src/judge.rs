@@ -43,7 +43,7 @@ impl App {
         // First of all it is refused. Whatever fails after that is made good when the report comes again.
         let ended = self.gate.end_key(&account, &id).await?.ok_or(Failure::Missing { item: "key's cell" })?;
         self.tell_owner(&id, &cell, found, now).await?;
-        self.gate.clear_key(&account, &id, ended).await?;
+        self.gate.clear_key(&id, &ended.owner).await?;
         Ok(true)
     }
 

@@ -118,6 +118,8 @@ pub struct Purse {
     pub grant_seq: u64,
     /// The last return that was begun: what left the cell, and the return's number.
     pub returns: Return,
+    /// The number of the last return of which the cell was told that it has arrived; others may have since.
+    pub acknowledged: u64,
     /// The most that may be spent in all; `None` leaves it to the project.
     pub budget: Option<MicroUsd>,
 }
@@ -127,7 +129,15 @@ impl Purse {
     #[must_use]
     pub fn empty(budget: Option<MicroUsd>) -> Self {
         let zero = MicroUsd::ZERO;
-        Self { balance: zero, reserved: zero, granted: zero, grant_seq: 0, returns: Return::default(), budget }
+        Self {
+            balance: zero,
+            reserved: zero,
+            granted: zero,
+            grant_seq: 0,
+            returns: Return::default(),
+            acknowledged: 0,
+            budget,
+        }
     }
 
     /// Captured so far.

@@ -13,13 +13,13 @@ use crate::{
 };
 
 /// A grant: what one cell is given, and its number in the sequence of that cell's grants.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Grant {
     /// Money.
     pub amount: MicroUsd,
     /// Tokens of the project's rate.
     pub tokens: Option<TokenSlice>,
-    /// Its number: one more than the last the cell received.
+    /// Its number: one more than the last the cell received; 0 before the first.
     pub seq: u64,
 }
 
@@ -58,12 +58,14 @@ pub struct Wallet {
     pub version: u64,
     /// Which of those changes began to count the rate anew: tokens that were granted before are none of this count.
     pub counting_since: u64,
-    /// The cells that ever received a grant.
+    /// The cells that ever received a grant; once the wallet is swept, those that something may be on its way to or from.
     pub children: BTreeMap<CellId, Child>,
+    /// How often entries of cells were removed; `None` for a wallet that keeps them all. See [`crate::sweep`].
+    pub sweeps: Option<u64>,
 }
 
 /// What a wallet knows of one cell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Child {
     /// The last grant debited for it.
     pub last: Grant,
@@ -108,6 +110,8 @@ pub struct Debit {
     pub bucket: Option<TokenBucket>,
     /// Windows of the rate that nothing reads any more.
     pub stale: Vec<u64>,
+    /// The wallet's sweeps, as they were known before the cell was read that this is for: they must still be those.
+    pub sweeps: Option<u64>,
 }
 
 /// The bucket of a project's rate in one window.
@@ -134,11 +138,17 @@ impl Wallet {
         self.find(child).map(|child| child.last).filter(|grant| grant.seq == purse.grant_seq + 1)
     }
 
-    /// A return that left the cell and has not reached the wallet.
+    /// A return that left the cell and has not reached the wallet. Others may lie between the last that the wallet shows and
+    /// this one, if the cell was read later: each began after the one before had arrived.
     #[must_use]
     pub fn pending_return(&self, child: &CellId, purse: &Purse) -> Option<Return> {
-        let received = self.find(child).map_or(0, |child| child.returned);
-        Some(purse.returns).filter(|returned| returned.seq == received + 1)
+        Some(purse.returns).filter(|returned| returned.seq > self.received(child, purse))
+    }
+
+    /// The number of the last return that has arrived from the cell.
+    #[must_use]
+    pub fn received(&self, child: &CellId, purse: &Purse) -> u64 {
+        self.find(child).map_or(0, |child| child.returned).max(purse.acknowledged)
     }
 
     /// The instant to take tokens at: a window that some writer has left behind is closed.
@@ -173,7 +183,7 @@ impl Wallet {
         let grant = Grant { amount: self.slice(purse, need), tokens, seq };
         let bucket = bucket.map(|(bucket, _)| bucket);
         let stale = bucket.map(|bucket| self.stale(bucket.window)).unwrap_or_default();
-        Funding::Debit(Debit { grant, bucket, stale })
+        Funding::Debit(Debit { grant, bucket, stale, sweeps: self.sweeps })
     }
 
     fn stale(&self, window: Window) -> Vec<u64> {

@@ -40,6 +40,7 @@ pub mod signed_url;
 pub mod spending;
 pub mod standing;
 pub mod support;
+pub mod sweep;
 pub mod time;
 pub mod wallet;
 pub mod webhook;

@@ -15,7 +15,7 @@ use crate::{
 pub struct Recall {
     /// The cell's last grant, which must still be its last.
     pub grant_seq: u64,
-    /// The wallet's last debit for the cell, which must still be the last; `None` if there was none.
+    /// The wallet's last debit for the cell, which must still be the last; `None` if it knows of none.
     pub debited_seq: Option<u64>,
     /// The number of the last grant in both places afterwards.
     pub next_seq: u64,
@@ -23,6 +23,8 @@ pub struct Recall {
     pub absorbed: MicroUsd,
     /// Goes back to the wallet.
     pub returned: MicroUsd,
+    /// Whether the wallet is one whose entries are swept.
+    pub is_swept: bool,
 }
 
 impl Recall {
@@ -34,10 +36,11 @@ impl Recall {
         let kept = unspent.min(budget.minus(purse.spent()).minus(purse.reserved));
         Self {
             grant_seq: purse.grant_seq,
-            debited_seq: wallet.find(child).map(|child| child.last.seq),
+            debited_seq: wallet.find(child).map(|child| child.last.seq).filter(|seq| *seq > 0),
             next_seq: purse.grant_seq + 1,
             absorbed,
             returned: unspent.minus(kept),
+            is_swept: wallet.sweeps.is_some(),
         }
     }
 

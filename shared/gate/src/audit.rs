@@ -6,17 +6,15 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use faregate_domain::{
-    books::{
-        AuditedDay, AuditedRow, CellBooks, Difference, Period, Position, Sequence, compare_account, compare_project,
-    },
+    books::{AuditedDay, AuditedRow, CellBooks, Difference, Period, Position, Sequence},
     cell::{Cell, CellId},
     charge::ChargeId,
-    funding::Wallet,
-    id::{AccountId, ProjectId},
-    ledger::{AccountWallet, Entry},
+    id::AccountId,
     time::Timestamp,
 };
 use faregate_store::{PeriodNumbers, RequestRow, Store, StoreError};
+
+mod wallets;
 
 /// What an audit has looked at.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -112,6 +110,11 @@ impl Auditor {
             (Sequence::Grants, cell.purse.grant_seq),
             (Sequence::Returns, cell.purse.returns.seq),
         ];
+        self.reached(id, &wanted).await
+    }
+
+    /// Waits until the books of a cell have come that far.
+    async fn reached(&self, id: &CellId, wanted: &[(Sequence, u64)]) -> Result<Position, AuditError> {
         for _ in 0..WAITS {
             let position = self.store.find_position(id).await?.position;
             if wanted.iter().all(|(sequence, last)| position.last(*sequence) >= *last) {
@@ -175,69 +178,6 @@ impl Auditor {
             after = last.seq;
             all.extend(movements.iter().map(|movement| (movement.seq, movement.micro_usd)));
         }
-    }
-
-    /// Holds the wallets of an account and of its projects against the entries and against what their cells received.
-    async fn wallets(
-        &self,
-        id: &AccountId,
-        books: &mut BTreeMap<CellId, CellBooks>,
-    ) -> Result<Vec<Difference>, AuditError> {
-        let (wallet, wallets) = self.wallets_at_once(id).await?;
-        let (entries, written) = self.first_entries(id, wallet.entries).await?;
-        let mut differences = compare_account(&id.to_string(), &wallet, &entries);
-        // Read after the entries, the wallet has come to all of them.
-        let later = self.store.find_account_wallet(id).await?.map_or(0, |wallet| wallet.entries);
-        if written > later {
-            differences.push(Difference::surplus(id.to_string(), written, later));
-        }
-        for (project, wallet) in wallets {
-            // The cells have received more since their books were read.
-            for cell in wallet.children.keys() {
-                let kept = books.entry(cell.clone()).or_default();
-                kept.grants = self.movements(cell, Sequence::Grants).await?;
-                kept.returns = self.movements(cell, Sequence::Returns).await?;
-            }
-            differences.extend(compare_project(&project, &wallet, &entries, books));
-        }
-        Ok(differences)
-    }
-
-    /// The wallets of an account and of its projects, between which nothing was moved while they were read.
-    async fn wallets_at_once(&self, id: &AccountId) -> Result<(AccountWallet, Vec<(ProjectId, Wallet)>), AuditError> {
-        for _ in 0..WAITS {
-            let Some(before) = self.store.find_account_wallet(id).await? else {
-                return Err(AuditError::Missing(id.to_string()));
-            };
-            let mut wallets = Vec::new();
-            let mut after: Option<ProjectId> = None;
-            loop {
-                let projects = self.store.find_projects(id, after.as_ref(), PROJECTS).await?;
-                let Some(last) = projects.last() else { break };
-                after = Some(last.id.clone());
-                let ids: Vec<_> = projects.into_iter().map(|project| project.id).collect();
-                wallets.extend(self.store.find_wallets(&ids).await?);
-            }
-            if self.store.find_account_wallet(id).await? == Some(before) {
-                return Ok((before, wallets));
-            }
-        }
-        Err(AuditError::Busy(id.to_string()))
-    }
-
-    /// The first `count` entries of an account, and how many there are.
-    async fn first_entries(&self, id: &AccountId, count: u64) -> Result<(Vec<Entry>, u64), AuditError> {
-        let (mut entries, mut after) = (Vec::new(), None);
-        loop {
-            let found = self.store.find_entries(id, after.as_ref(), ROWS).await?;
-            let Some(last) = found.last() else { break };
-            after = Some(last.id.clone());
-            entries.extend(found);
-        }
-        // They come the newest first, and those that were made since the wallet was read are not its.
-        let written = u64::try_from(entries.len()).unwrap_or(u64::MAX);
-        let newer = entries.len().saturating_sub(usize::try_from(count).unwrap_or(usize::MAX));
-        Ok((entries.split_off(newer), written))
     }
 
     async fn cells_of(&self, id: &AccountId) -> Result<Vec<CellId>, AuditError> {
@@ -319,4 +259,3 @@ const LOOKS: u32 = 3;
 const WAITS: u32 = 300;
 const PAUSE: Duration = Duration::from_millis(100);
 const ROWS: u16 = 1_000;
-const PROJECTS: u16 = 100;

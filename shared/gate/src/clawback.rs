@@ -13,7 +13,7 @@ use faregate_domain::{
 };
 use faregate_store::Outcome;
 
-use crate::{Gate, GateError};
+use crate::{Gate, GateError, kin::CELLS_AT_ONCE};
 
 /// What a look at all cells of a project brought.
 pub(crate) enum Found {
@@ -42,44 +42,55 @@ impl Gate {
         let project = &cell.owner.project;
         let mut wallet = wallet.clone();
         let before = wallet.clone();
-        let mut cells = Vec::new();
-        for id in std::iter::once(own).chain(before.children.keys().filter(|id| *id != own)) {
-            let Some(mut sibling) = self.services().store.find_cell(id).await? else { continue };
-            self.settle_ways(project, id, &mut sibling, &mut wallet).await?;
-            if id != own {
-                let amount = reclaimable(&sibling, shortage.minus(wallet.available), now);
-                self.reclaim(project, id, &mut sibling, &mut wallet, amount).await?;
-            } else if sibling.purse.balance > cell.purse.balance {
-                return Ok(Found::InCell);
-            }
-            cells.push((id, sibling));
-            if wallet.available >= shortage {
-                return Ok(Found::Moved(wallet));
+        let kin = self.kin(&cell.owner, &before).await?.into_iter().filter(|id| id != own);
+        let kin: Vec<CellId> = std::iter::once(own.clone()).chain(kin).collect();
+        let mut seen = Vec::new();
+        for ids in kin.chunks(CELLS_AT_ONCE) {
+            let sweeps = wallet.sweeps;
+            let mut cells = self.cells_of(&cell.owner, ids).await?;
+            for id in ids {
+                let Some(mut sibling) = cells.remove(id) else { continue };
+                self.settle_ways(project, id, &mut sibling, &mut wallet, sweeps).await?;
+                if id != own {
+                    let amount = reclaimable(&sibling, shortage.minus(wallet.available), now);
+                    self.reclaim(project, id, &mut sibling, &mut wallet, amount).await?;
+                } else if sibling.purse.balance > cell.purse.balance {
+                    return Ok(Found::InCell);
+                }
+                seen.push((id, sibling));
+                if wallet.available >= shortage {
+                    return Ok(Found::Moved(wallet));
+                }
             }
         }
         let after = self.read_wallet(project).await?;
         if wallet != before || after != before {
             return Ok(Found::Moved(after));
         }
-        for (id, seen) in &cells {
-            let again = self.services().store.find_cell(id).await?;
-            if again.is_none_or(|again| again.purse != seen.purse) {
-                return Ok(if *id == own { Found::InCell } else { Found::Moved(after) });
+        for seen in seen.chunks(CELLS_AT_ONCE) {
+            let ids: Vec<CellId> = seen.iter().map(|(id, _)| (*id).clone()).collect();
+            let again = self.cells_of(&cell.owner, &ids).await?;
+            for (id, seen) in seen {
+                if again.get(id).is_none_or(|again| again.purse != seen.purse) {
+                    return Ok(if *id == own { Found::InCell } else { Found::Moved(after) });
+                }
             }
         }
-        let cells: Vec<Cell> = cells.into_iter().map(|(_, cell)| cell).collect();
+        let cells: Vec<Cell> = seen.into_iter().map(|(_, cell)| cell).collect();
         Ok(Found::Nothing(project_is_dry(&after, &cells, shortage)))
     }
 
-    /// Brings to its end what somebody began between a cell and its wallet and did not finish.
+    /// Brings to its end what somebody began between a cell and its wallet and did not finish. `sweeps` is the wallet's
+    /// count that was known before the cell was read.
     pub(crate) async fn settle_ways(
         &self,
         project: &ProjectId,
         id: &CellId,
         cell: &mut Cell,
         wallet: &mut Wallet,
+        sweeps: Option<u64>,
     ) -> Result<(), GateError> {
-        self.settle_return(project, id, cell, wallet).await?;
+        self.settle_return(project, id, cell, wallet, sweeps).await?;
         if let Some(grant) = wallet.pending(id, &cell.purse) {
             match self.services().store.credit(id, &grant).await? {
                 Outcome::Applied(credited) => *cell = *credited,
@@ -90,16 +101,17 @@ impl Gate {
         Ok(())
     }
 
-    /// Receives a return that left the cell, if the wallet has not received it.
+    /// Receives a return that left the cell, if the wallet has not received it; `sweeps` as with [`Gate::settle_ways`].
     pub(crate) async fn settle_return(
         &self,
         project: &ProjectId,
         id: &CellId,
         cell: &Cell,
         wallet: &mut Wallet,
+        sweeps: Option<u64>,
     ) -> Result<(), GateError> {
         if let Some(sent) = wallet.pending_return(id, &cell.purse) {
-            let outcome = self.services().store.receive_return(project, id, &sent).await?;
+            let outcome = self.services().store.receive_return(project, id, &sent, sweeps).await?;
             *wallet = self.learn(project, outcome)?;
         }
         Ok(())
@@ -114,14 +126,14 @@ impl Gate {
         amount: MicroUsd,
     ) -> Result<(), GateError> {
         // A return begins only where the last one is known to have arrived.
-        let received = wallet.find(id).map_or(0, |child| child.returned);
-        if amount == MicroUsd::ZERO || received != cell.purse.returns.seq {
+        if amount == MicroUsd::ZERO || wallet.received(id, &cell.purse) != cell.purse.returns.seq {
             return Ok(());
         }
         let sent = Return { amount, seq: cell.purse.returns.seq + 1 };
         if let Outcome::Applied(left) = self.services().store.begin_return(id, &sent).await? {
             *cell = *left;
-            let outcome = self.services().store.receive_return(project, id, &sent).await?;
+            let sweeps = wallet.sweeps;
+            let outcome = self.services().store.receive_return(project, id, &sent, sweeps).await?;
             *wallet = self.learn(project, outcome)?;
         }
         Ok(())

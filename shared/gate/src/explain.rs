@@ -12,7 +12,7 @@ use faregate_domain::{
     support::Household,
 };
 
-use crate::{Gate, GateError, Request, claim::Claim, pass::attempt_of};
+use crate::{Gate, GateError, Request, claim::Claim, kin::CELLS_AT_ONCE, pass::attempt_of};
 
 /// An explanation and what it was read from.
 #[derive(Clone, Debug)]
@@ -49,7 +49,8 @@ impl Gate {
             // The wallet first: then no cell that is read after it has missed what it shows.
             let wallet = services.store.find_wallet(project).await?.ok_or(GateError::NoWallet)?;
             let cell = services.store.find_cell(&own).await?.ok_or(GateError::NoCell)?;
-            let household = Household { siblings: self.siblings(&own, &wallet).await?, wallet: wallet.clone() };
+            let siblings = self.siblings(&own, &cell, &wallet).await?;
+            let household = Household { siblings, wallet: wallet.clone() };
             let now = services.clock.now();
             let claim = Claim::of_holder(id, &cell).ok_or(GateError::NoCell)?;
             let explanation = match &route {
@@ -66,25 +67,14 @@ impl Gate {
         Err(GateError::Contended)
     }
 
-    /// The cells, other than `own`, that the wallet has granted something.
-    async fn siblings(&self, own: &CellId, wallet: &Wallet) -> Result<Vec<(CellId, Cell)>, GateError> {
-        let (mut siblings, mut keys) = (Vec::new(), Vec::new());
-        for child in wallet.children.keys().filter(|child| *child != own) {
-            match child {
-                CellId::Key(id) => keys.push(id.clone()),
-                CellId::Session(_) => {
-                    let cell = self.services().store.find_cell(child).await?;
-                    siblings.extend(cell.map(|cell| (child.clone(), cell)));
-                }
-            }
-        }
-        for some in keys.chunks(MAX_CELLS_AT_ONCE) {
-            let cells = self.services().store.find_cells(some).await?;
-            siblings.extend(cells.into_iter().map(|(id, cell)| (CellId::Key(id), cell)));
+    /// The cells, other than `own`, that may have money of its project.
+    async fn siblings(&self, own: &CellId, cell: &Cell, wallet: &Wallet) -> Result<Vec<(CellId, Cell)>, GateError> {
+        let mut siblings = Vec::new();
+        for ids in self.kin(&cell.owner, wallet).await?.chunks(CELLS_AT_ONCE) {
+            siblings.extend(self.cells_of(&cell.owner, ids).await?.into_iter().filter(|(id, _)| id != own));
         }
         Ok(siblings)
     }
 }
 
 const MAX_ROUNDS: u32 = 8;
-const MAX_CELLS_AT_ONCE: usize = 100;

@@ -2,11 +2,10 @@
 
 use faregate_domain::{
     attempt::{Attempt, out_of_credit},
-    cell::{Cell, CellId, Purse},
+    cell::{Cell, CellId},
     denial::Denial,
     funding::{Funding, Grant, Need, Wallet},
     id::ProjectId,
-    money::MicroUsd,
 };
 use faregate_store::{Outcome, WalletOutcome};
 
@@ -16,16 +15,24 @@ impl Gate {
     /// Fetches ahead what the cell, as it was last seen, will lack: the write that would be refused for want of it is
     /// saved. Where the guess is wrong, the wallet refuses and the attempt goes without.
     pub(crate) async fn foreseen(&self, attempt: Attempt, seen: &Cell) -> Result<Attempt, GateError> {
-        let shortage = attempt.cost.minus(seen.purse.balance);
-        let Some(need) = attempt.need(seen, shortage).filter(|_| attempt.judge(Some(seen)).is_ok()) else {
+        if foresee(&attempt, seen).is_none() {
             return Ok(attempt);
-        };
+        }
         let project = &seen.owner.project;
         let wallet = self.memory.find_wallet(project);
         let Some(wallet) = wallet.filter(|wallet| wallet.latest(attempt.now) == attempt.now) else {
             return Ok(attempt);
         };
-        let Funding::Debit(debit) = wallet.fund(&attempt.cell, &seen.purse, &need) else { return Ok(attempt) };
+        let cell = match wallet.sweeps {
+            None => seen.clone(),
+            Some(_) => match self.services().store.find_cell(&attempt.cell).await? {
+                Some(cell) => cell,
+                None => return Ok(attempt),
+            },
+        };
+        let attempt = attempt.fitted(&cell);
+        let Some(need) = foresee(&attempt, &cell) else { return Ok(attempt) };
+        let Funding::Debit(debit) = wallet.fund(&attempt.cell, &cell.purse, &need) else { return Ok(attempt) };
         let outcome = self.services().store.debit_wallet(project, &attempt.cell, &debit).await?;
         let grant = matches!(outcome, WalletOutcome::Applied(_)).then_some(debit.grant);
         self.learn(project, outcome)?;
@@ -41,16 +48,25 @@ impl Gate {
         exhausted: Option<Denial>,
     ) -> Result<Option<Denial>, GateError> {
         let project = &cell.owner.project;
-        let mut purse = cell.purse;
+        let mut own = cell.clone();
         let (mut wallet, mut is_fresh) = match self.memory.find_wallet(project) {
             Some(wallet) => (wallet, false),
             None => (self.read_wallet(project).await?, true),
         };
+        // As it was known before the cell was read.
+        let mut sweeps = None;
         for round in 0..MAX_ROUNDS {
             self.turns.pause(round).await;
-            follow(attempt, cell, &wallet);
-            let Some(need) = need(attempt, cell, &purse) else { return Ok(None) };
-            let funding = wallet.fund(&attempt.cell, &purse, &need);
+            if wallet.sweeps != sweeps {
+                sweeps = wallet.sweeps;
+                let now = self.services().store.find_cell(&attempt.cell).await?;
+                let Some(now) = now.filter(|now| attempt.judge(Some(now)).is_ok()) else { return Ok(None) };
+                *attempt = attempt.fitted(&now);
+                own = now;
+            }
+            follow(attempt, &own, &wallet);
+            let Some(need) = need(attempt, &own) else { return Ok(None) };
+            let funding = wallet.fund(&attempt.cell, &own.purse, &need);
             if let (Some(denial), true) = (&exhausted, funding != Funding::Dry) {
                 return Ok(Some(denial.clone()));
             }
@@ -63,13 +79,13 @@ impl Gate {
                 }
                 Funding::Credit(grant) => {
                     attempt.grant = Some(grant);
-                    if self::need(attempt, cell, &purse).is_none() {
+                    if self::need(attempt, &own).is_none() {
                         return Ok(None);
                     }
                     // Too little for this call: it is credited by itself, and more is fetched.
                     attempt.grant = None;
                     match self.credit(&attempt.cell, &grant).await? {
-                        Some(credited) => purse = credited,
+                        Some(credited) => own = credited,
                         None => return Ok(None),
                     }
                 }
@@ -84,10 +100,10 @@ impl Gate {
                 }
                 Funding::Exhausted(exhausted) if is_fresh => return Ok(Some(Denial::RateLimitedProject(exhausted))),
                 Funding::Dry if is_fresh => {
-                    if purse.room() < need.shortage {
-                        return Ok(Some(out_of_credit(cell, need.shortage)));
+                    if own.purse.room() < need.shortage {
+                        return Ok(Some(out_of_credit(&own, need.shortage)));
                     }
-                    match self.claw_back(&attempt.cell, cell, &wallet, need.shortage, attempt.now).await? {
+                    match self.claw_back(&attempt.cell, &own, &wallet, need.shortage, attempt.now).await? {
                         Found::Moved(now) => wallet = now,
                         Found::InCell => return Ok(None),
                         Found::Nothing(denial) => return Ok(Some(denial)),
@@ -103,9 +119,9 @@ impl Gate {
     }
 
     /// Credits a grant by itself; `None` where the cell has received it from somebody else.
-    pub(crate) async fn credit(&self, cell: &CellId, grant: &Grant) -> Result<Option<Purse>, GateError> {
+    async fn credit(&self, cell: &CellId, grant: &Grant) -> Result<Option<Cell>, GateError> {
         match self.services().store.credit(cell, grant).await? {
-            Outcome::Applied(cell) => Ok(Some(cell.purse)),
+            Outcome::Applied(cell) => Ok(Some(*cell)),
             Outcome::Refused { .. } => Ok(None),
         }
     }
@@ -135,10 +151,14 @@ fn follow(attempt: &mut Attempt, cell: &Cell, wallet: &Wallet) {
     }
 }
 
-/// What the attempt lacks, given the purse as it is now.
-fn need(attempt: &Attempt, cell: &Cell, purse: &Purse) -> Option<Need> {
-    let shortage: MicroUsd = attempt.cost.minus(purse.balance);
-    attempt.need(cell, shortage)
+/// What the attempt will lack, as far as the cell shows, where it is not refused in any case.
+fn foresee(attempt: &Attempt, cell: &Cell) -> Option<Need> {
+    need(attempt, cell).filter(|_| attempt.judge(Some(cell)).is_ok())
+}
+
+/// What the attempt lacks.
+fn need(attempt: &Attempt, cell: &Cell) -> Option<Need> {
+    attempt.need(cell, attempt.cost.minus(cell.purse.balance))
 }
 
 const MAX_ROUNDS: u32 = 32;

@@ -19,6 +19,7 @@ use crate::{
     memory::Memory,
     pass::{Passed, Ready, attempt_of},
     session::SessionVerifier,
+    sweep::Brooms,
     turns::Turns,
 };
 
@@ -30,6 +31,7 @@ pub struct Gate {
     pub(crate) lanes: Lanes,
     pub(crate) memory: Memory,
     pub(crate) turns: Turns,
+    pub(crate) brooms: Brooms,
 }
 
 impl Gate {
@@ -38,7 +40,14 @@ impl Gate {
     pub fn new(services: Services) -> Self {
         let issuance = Issuance::of(&services.config.public_origin);
         let sessions = SessionVerifier::new(services.store.clone(), issuance);
-        Self { services, sessions, lanes: Lanes::default(), memory: Memory::default(), turns: Turns::default() }
+        Self {
+            services,
+            sessions,
+            lanes: Lanes::default(),
+            memory: Memory::default(),
+            turns: Turns::default(),
+            brooms: Brooms::default(),
+        }
     }
 
     /// What the gate is built from.

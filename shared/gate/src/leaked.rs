@@ -2,7 +2,7 @@
 
 use faregate_domain::{
     attempt::Proof,
-    cell::{Cell, CellId, Status},
+    cell::{Cell, CellId, Owner, Status},
     id::{AccountId, KeyId},
     time::Timestamp,
 };
@@ -48,9 +48,9 @@ impl Gate {
     ///
     /// # Errors
     /// [`GateError`] where a part failed; doing it again goes on from there.
-    pub async fn clear_key(&self, account: &AccountId, id: &KeyId, cell: Cell) -> Result<(), GateError> {
-        self.services().store.release_key(account, id).await?;
-        self.recall(&CellId::Key(id.clone()), cell).await
+    pub async fn clear_key(&self, id: &KeyId, owner: &Owner) -> Result<(), GateError> {
+        self.services().store.release_key(&owner.account, id).await?;
+        self.recall(&CellId::Key(id.clone()), &owner.project).await
     }
 }
 

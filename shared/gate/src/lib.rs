@@ -10,6 +10,7 @@ pub mod decision;
 pub mod explain;
 mod fund;
 mod gate;
+mod kin;
 mod lanes;
 mod leaked;
 pub mod management;
@@ -29,6 +30,7 @@ pub mod session;
 pub mod settle;
 pub mod signed;
 pub mod signing;
+mod sweep;
 mod tally;
 mod turns;
 

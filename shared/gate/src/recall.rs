@@ -2,10 +2,7 @@
 
 use std::time::Duration;
 
-use faregate_domain::{
-    cell::{Cell, CellId},
-    recall::Recall,
-};
+use faregate_domain::{cell::CellId, id::ProjectId, recall::Recall};
 
 use crate::{Gate, GateError};
 
@@ -15,21 +12,21 @@ impl Gate {
     ///
     /// # Errors
     /// [`GateError`] when a part failed: the money is where it was, or home.
-    pub async fn recall(&self, id: &CellId, mut cell: Cell) -> Result<(), GateError> {
+    pub async fn recall(&self, id: &CellId, project: &ProjectId) -> Result<(), GateError> {
         let store = &self.services().store;
-        let project = cell.owner.project.clone();
         for attempt in 1..=MAX_ATTEMPTS {
-            let mut wallet = self.read_wallet(&project).await?;
-            self.settle_return(&project, id, &cell, &mut wallet).await?;
-            if Recall::is_done(&cell.purse) {
+            let mut wallet = self.read_wallet(project).await?;
+            let sweeps = wallet.sweeps;
+            let cell = store.find_cell(id).await?.ok_or(GateError::NoCell)?;
+            self.settle_return(project, id, &cell, &mut wallet, sweeps).await?;
+            if Recall::is_done(&cell.purse) && wallet.pending_return(id, &cell.purse).is_none() {
                 return Ok(());
             }
-            if !store.recall_money(&project, id, &Recall::all(id, &cell.purse, &wallet)).await? {
+            // After a success both are read once more: a return may have begun meanwhile.
+            if !store.recall_money(project, id, &Recall::all(id, &cell.purse, &wallet)).await? {
                 // A grant was still on its way, or another request ends the same key.
                 tokio::time::sleep(PAUSE * attempt).await;
             }
-            // Also after a success: a return may have begun meanwhile.
-            cell = store.find_cell(id).await?.ok_or(GateError::NoCell)?;
         }
         Err(GateError::Contended)
     }

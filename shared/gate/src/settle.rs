@@ -41,7 +41,7 @@ impl Gate {
             let Some(found) = self.find_lease(&cell, charge).await? else {
                 let Some(settlement) = store.find_settlement(charge).await? else { return Ok(Settled::Unknown) };
                 // Whoever ended the lease may have died before the money was home.
-                self.take_home(charge, cell).await?;
+                self.take_home(charge, &cell).await?;
                 return Ok(compare(settlement, report));
             };
             let now = self.services().clock.now();
@@ -54,7 +54,7 @@ impl Gate {
                 },
             };
             if let Some(cell) = self.end_lease(charge, &found, &settlement).await? {
-                self.take_home(charge, cell).await?;
+                self.take_home(charge, &cell).await?;
                 return Ok(compare(settlement, report));
             }
         }
@@ -62,8 +62,8 @@ impl Gate {
     }
 
     /// A revoked key keeps nothing: what came back to it goes on to its project.
-    async fn take_home(&self, charge: &ChargeId, cell: Cell) -> Result<(), GateError> {
-        if cell.status == Status::Revoked { self.recall(&charge.cell, cell).await } else { Ok(()) }
+    async fn take_home(&self, charge: &ChargeId, cell: &Cell) -> Result<(), GateError> {
+        if cell.status == Status::Revoked { self.recall(&charge.cell, &cell.owner.project).await } else { Ok(()) }
     }
 
     /// The lease of a charge, wherever it is kept by now.

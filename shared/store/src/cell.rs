@@ -5,7 +5,7 @@
 //! st xp               status, expiry (epoch s)         h | se            key hash | live logins: jti → end (epoch s)
 //! rn ro g gu gx gd    the last rotation of a key, see `secrets`
 //! sc al               scopes, allowlist                tl tb tc dl lc    per minute, burst, capacity, per day, concurrent
-//! bal gt gs bc        balance, granted, grant, budget  rs ra             last return, its amount
+//! bal gt gs bc        balance, granted, grant, budget  rs ra rk          last return, its amount, last one known to have arrived
 //! l x                 leases held, leases lapsed: charge → end and amount, see `Lease::packed`
 //! w wt ws             highest minute, 10 s, second     m<k> e<c><k> d<d>  tokens left, day count; e<c>t<k> 10 s, e<c>s<k> 1 s
 //! pw p<k> pv          the project's window, its tokens, version of the project that gal and pw come from    y<d> z<m>         spent in the day, in the month
@@ -155,6 +155,7 @@ pub(crate) fn parse_cell(item: &Item) -> Result<Cell, StoreError> {
             granted: read.money("gt")?,
             grant_seq: read.number("gs")?,
             returns: read.returns()?,
+            acknowledged: read.find_number("rk")?.unwrap_or(0),
             budget: read.budget()?,
         },
         leases,

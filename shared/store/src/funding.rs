@@ -2,12 +2,13 @@
 //!
 //! ```text
 //! av al            available, allocated in all        gs ga rr     cell → last grant, what it was, last return received
+//! hs ha hr sw      the same three once entries are removed, and how often they were; `gs ga rr` are then absent
 //! tl tb tc tw      the project's rate: sustained, burst, capacity, window (s)
 //! m<k> w wt ws     tokens left in a window, highest window
 //! sv sc            how often what the cells repeat of the project was changed, and which change began to count the
 //!                  rate anew; absent = never
 //! ```
-//! What a grant was is `amount`, or `amount window tokens`.
+//! What a grant was is `amount`, or `amount window tokens`. Code that knows of no removal finds no map that it could write to.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -29,6 +30,8 @@ use crate::{
     client::{Item, Written},
     expression::{Builder, Write},
 };
+
+mod sweep;
 
 impl Store {
     /// Reads a project's wallet.
@@ -78,6 +81,8 @@ impl Store {
 
     /// The second step of a return: the wallet receives it, once.
     ///
+    /// `sweeps` is the wallet's count as it was known before the cell was read that shows the return.
+    ///
     /// # Errors
     /// [`StoreError`] when DynamoDB gave no answer; sending the same return again receives it once.
     pub async fn receive_return(
@@ -85,20 +90,18 @@ impl Store {
         project: &ProjectId,
         child: &CellId,
         sent: &Return,
+        sweeps: Option<u64>,
     ) -> Result<WalletOutcome, StoreError> {
+        let Maps { returns, .. } = Maps::of(sweeps.is_some());
         let mut builder = Builder::default();
         builder.name("#c", child.partition());
         builder.number(":a", sent.amount.micro_usd());
         builder.number(":n", sent.seq);
         builder.set("av = av + :a");
-        builder.set("rr.#c = :n");
-        builder.require("attribute_exists(pk)");
-        if sent.seq == 1 {
-            builder.require("attribute_not_exists(rr.#c)");
-        } else {
-            builder.number(":before", sent.seq - 1);
-            builder.require("rr.#c = :before");
-        }
+        builder.set(format!("{returns}.#c = :n"));
+        builder.require(format!("attribute_exists({returns})"));
+        builder.require(format!("NOT {returns}.#c >= :n"));
+        require_sweeps(&mut builder, sweeps);
         self.send_to_wallet(&builder.build(project.to_string(), WALLET)).await
     }
 
@@ -119,15 +122,47 @@ pub enum WalletOutcome {
     Refused(Option<Wallet>),
 }
 
+/// The names of the maps that a wallet keeps its cells in: other ones once entries are removed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Maps {
+    pub(crate) numbers: &'static str,
+    pub(crate) grants: &'static str,
+    pub(crate) returns: &'static str,
+}
+
+impl Maps {
+    pub(crate) const WHOLE: Self = Self { numbers: "gs", grants: "ga", returns: "rr" };
+    pub(crate) const SWEPT: Self = Self { numbers: "hs", grants: "ha", returns: "hr" };
+
+    pub(crate) fn names(self) -> [&'static str; 3] {
+        [self.numbers, self.grants, self.returns]
+    }
+
+    pub(crate) fn of(is_swept: bool) -> Self {
+        if is_swept { Self::SWEPT } else { Self::WHOLE }
+    }
+}
+
+/// No entry has been removed since.
+pub(crate) fn require_sweeps(builder: &mut Builder, sweeps: Option<u64>) {
+    if let Some(sweeps) = sweeps {
+        builder.number(":sw", sweeps);
+        builder.require("sw = :sw");
+    }
+}
+
 fn debiting(project: &ProjectId, child: &CellId, debit: &Debit) -> Write {
-    let Debit { grant, bucket, .. } = debit;
+    let Debit { grant, bucket, sweeps, .. } = debit;
+    let Maps { numbers, grants, .. } = Maps::of(sweeps.is_some());
     let mut builder = Builder::default();
     builder.name("#c", child.partition());
     builder.number(":n", grant.seq);
     builder.string(":g", grant_text(grant));
-    builder.set("gs.#c = :n");
-    builder.set("ga.#c = :g");
-    builder.require("NOT gs.#c >= :n");
+    builder.set(format!("{numbers}.#c = :n"));
+    builder.set(format!("{grants}.#c = :g"));
+    builder.require(format!("attribute_exists({numbers})"));
+    builder.require(format!("NOT {numbers}.#c >= :n"));
+    require_sweeps(&mut builder, *sweeps);
     if grant.amount > MicroUsd::ZERO {
         builder.number(":a", grant.amount.micro_usd());
         builder.set("av = av - :a");
@@ -212,6 +247,7 @@ pub(crate) fn parse_wallet(item: &Item) -> Result<Wallet, StoreError> {
         version: change("sv")?,
         counting_since: change("sc")?,
         children: children(item)?,
+        sweeps: item.get("sw").map(|value| parse_number(value).ok_or_else(|| malformed("sw"))).transpose()?,
     })
 }
 
@@ -224,19 +260,21 @@ fn parse_rate(item: &Item) -> Result<Option<Rate>, StoreError> {
 }
 
 fn children(item: &Item) -> Result<BTreeMap<CellId, Child>, StoreError> {
+    let Maps { numbers, grants, returns } = Maps::of(item.contains_key("sw"));
     let map = |name: &'static str| item.get(name).and_then(|value| value.as_m().ok()).ok_or_else(|| malformed(name));
-    let (sequences, grants, returns) = (map("gs")?, map("ga")?, map("rr")?);
-    let read = |(name, seq): (&String, &AttributeValue)| {
-        let seq = parse_number(seq).ok_or_else(|| malformed("gs"))?;
-        let grant = grants.get(name).and_then(|text| parse_grant(text.as_s().ok()?, seq));
-        let last = grant.ok_or_else(|| malformed("ga"))?;
-        let returned = match returns.get(name) {
-            Some(seq) => parse_number(seq).ok_or_else(|| malformed("rr"))?,
-            None => 0,
-        };
-        Ok((CellId::parse(name).map_err(|_| malformed("gs"))?, Child { last, returned }))
-    };
-    sequences.iter().map(read).collect()
+    let (debited, amounts, received) = (map(numbers)?, map(grants)?, map(returns)?);
+    let id = |name: &String| CellId::parse(name).map_err(|_| malformed(numbers));
+    let mut children = BTreeMap::new();
+    for (name, seq) in debited {
+        let seq = parse_number(seq).ok_or_else(|| malformed(numbers))?;
+        let grant = amounts.get(name).and_then(|text| parse_grant(text.as_s().ok()?, seq));
+        children.insert(id(name)?, Child { last: grant.ok_or_else(|| malformed(grants))?, returned: 0 });
+    }
+    for (name, seq) in received {
+        let returned = parse_number(seq).ok_or_else(|| malformed(returns))?;
+        children.entry(id(name)?).or_insert_with(Child::default).returned = returned;
+    }
+    Ok(children)
 }
 
 fn grant_text(grant: &Grant) -> String {

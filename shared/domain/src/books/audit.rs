@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, fmt};
 use crate::{
     cell::{Cell, CellId},
     charge::ChargeNonce,
-    funding::Wallet,
+    funding::{Child, Wallet},
     id::ProjectId,
     ledger::{AccountWallet, Entry, EntryKind},
     money::MicroUsd,
@@ -162,19 +162,20 @@ impl CellBooks {
     }
 }
 
-/// Compares a project's wallet with what its account's entries moved to it, and with what its cells received of it.
+/// Compares a project's wallet with what its account's entries moved to it, and with what its cells received of it;
+/// `children` says of each cell how far it had come when the wallet was as it is here.
 #[must_use]
 pub fn compare_project(
     id: &ProjectId,
     wallet: &Wallet,
+    children: &BTreeMap<CellId, Child>,
     entries: &[Entry],
     books: &BTreeMap<CellId, CellBooks>,
 ) -> Vec<Difference> {
     let mut found = Findings { item: id.to_string(), differences: Vec::new() };
     let allocated: i128 = entries.iter().filter(|entry| entry.project.as_ref() == Some(id)).map(to_project).sum();
     found.compare("allocated, µUSD", allocated, amount(wallet.allocated));
-    let granted: i128 = wallet
-        .children
+    let granted: i128 = children
         .iter()
         .map(|(cell, child)| {
             let empty = CellBooks::default();

@@ -29,7 +29,12 @@ fn need(shortage: u64) -> Need {
 }
 
 fn debit(amount: u64, seq: u64) -> Funding {
-    Funding::Debit(Debit { grant: Grant { amount: usd(amount), tokens: None, seq }, bucket: None, stale: vec![] })
+    Funding::Debit(Debit {
+        grant: Grant { amount: usd(amount), tokens: None, seq },
+        bucket: None,
+        stale: vec![],
+        sweeps: None,
+    })
 }
 
 #[test]
@@ -65,8 +70,11 @@ fn a_return_is_pending_until_the_wallet_has_its_number() {
     let purse = Purse { returns: sent, ..purse(0, 4, None) };
     assert_eq!(wallet.pending_return(&child(1), &purse), Some(sent));
     assert_eq!(wallet.pending_return(&child(2), &purse), Some(sent));
+    let third = Purse { returns: Return { seq: 3, ..sent }, ..purse };
+    assert_eq!(wallet.pending_return(&child(1), &third), Some(third.returns));
     wallet.children.insert(child(1), Child { returned: 1, ..granted(70, 4) });
     assert_eq!(wallet.pending_return(&child(1), &purse), None);
+    assert_eq!(wallet.pending_return(&child(2), &Purse { acknowledged: 1, ..purse }), None);
 }
 
 fn rated(limit: u32, burst: u32, tokens: &[(u64, i64)]) -> Wallet {

@@ -19,7 +19,7 @@ use crate::{
     cell::{CELL, allowlist_set, counters::minute_attribute, limit_attributes, scope_set, status_letter},
     client::Written,
     expression::{Builder, Write},
-    funding::WALLET,
+    funding::{Maps, WALLET},
     transaction::Transacted,
 };
 
@@ -211,20 +211,21 @@ pub(super) fn recall_from_cell(builder: &mut Builder, recall: &Recall) {
 
 /// Puts the money into the wallet and uses up the next grant's number there too.
 pub(super) fn wallet_write(project: &ProjectId, child: &CellId, recall: &Recall) -> Write {
+    let Maps { numbers, grants, .. } = Maps::of(recall.is_swept);
     let mut builder = Builder::default();
     builder.name("#c", child.partition());
     builder.number(":next", recall.next_seq);
     builder.string(":nothing", "0");
-    builder.set("gs.#c = :next");
-    builder.set("ga.#c = :nothing");
+    builder.set(format!("{numbers}.#c = :next"));
+    builder.set(format!("{grants}.#c = :nothing"));
     match recall.debited_seq {
         Some(seq) => {
             builder.number(":last", seq);
-            builder.require("gs.#c = :last");
+            builder.require(format!("{numbers}.#c = :last"));
         }
         None => {
-            builder.require("attribute_exists(pk)");
-            builder.require("attribute_not_exists(gs.#c)");
+            builder.require(format!("attribute_exists({numbers})"));
+            builder.require(format!("attribute_not_exists({numbers}.#c)"));
         }
     }
     if recall.returned > MicroUsd::ZERO {

@@ -109,7 +109,7 @@ async fn purse(store: &Store, number: u8) -> Purse {
 
 /// Debits a grant for key 5, if it was not debited before.
 async fn is_debited(store: &Store, grant: &Grant) -> bool {
-    let debit = Debit { grant: *grant, bucket: None, stale: Vec::new() };
+    let debit = Debit { grant: *grant, bucket: None, stale: Vec::new(), sweeps: None };
     let outcome = store.debit_wallet(&project(), &CellId::Key(key_id(5)), &debit).await.unwrap();
     matches!(outcome, WalletOutcome::Applied(_))
 }

@@ -120,6 +120,7 @@ async fn a_window_before_the_running_one_gives_no_tokens_after_a_change() {
         grant: Grant { amount: MicroUsd::ZERO, tokens: Some(TokenSlice { index: window.index, count: 1 }), seq: 1 },
         bucket: Some(TokenBucket { window, rate: rate(4, minute), opening: Opening::Full }),
         stale: Vec::new(),
+        sweeps: None,
     };
     let cell = CellId::Session(account.id.clone());
     let send = async |window| store.debit_wallet(&account.default_project, &cell, &debit(window)).await.unwrap();
