@@ -69,10 +69,12 @@ def faults_of(cell, table):
 
 def on_its_way(wallet, cell):
     """Money that has left one of the two and has not come to the other: whoever comes next finishes that."""
+    # Once entries are removed from a wallet, its maps have other names, and the cell says what has arrived.
+    numbers, grants, returns = ("hs", "ha", "hr") if "sw" in wallet else ("gs", "ga", "rr")
     child, amount = cell["pk"], 0
-    if wallet["gs"].get(child, 0) > cell["gs"]:
-        amount += int(wallet["ga"][child].split()[0])
-    if cell.get("rs", 0) > wallet["rr"].get(child, 0):
+    if wallet[numbers].get(child, 0) > cell["gs"]:
+        amount += int(wallet[grants][child].split()[0])
+    if cell.get("rs", 0) > max(wallet[returns].get(child, 0), cell.get("rk", 0)):
         amount += cell["ra"]
     return amount
 

@@ -14,6 +14,8 @@ pub(crate) struct CellImage {
     pub(crate) budget: Option<i64>,
     /// Number and amount of the last return.
     pub(crate) returns: (i64, i64),
+    /// The number of the last return that is known to have arrived.
+    pub(crate) acknowledged: i64,
     /// Leases that are not settled, by the charge's name in the cell.
     pub(crate) held: BTreeMap<String, Lease>,
     /// Leases whose time is over.
@@ -51,6 +53,8 @@ pub(crate) struct WalletImage {
     pub(crate) grants: BTreeMap<String, i64>,
     /// The number of the last return received, by cell.
     pub(crate) return_seqs: BTreeMap<String, i64>,
+    /// How often entries were removed; `None` where that never happens.
+    pub(crate) sweeps: Option<i64>,
     /// Limit and burst of the project's rate.
     pub(crate) rate: Option<(i64, i64)>,
     /// Tokens of the rate left, by window.
@@ -67,6 +71,7 @@ impl CellImage {
             grant_seq: number(&item["gs"]),
             budget: optional("bc"),
             returns: (optional("rs").unwrap_or_default(), optional("ra").unwrap_or_default()),
+            acknowledged: optional("rk").unwrap_or_default(),
             held: leases(&item["l"]),
             lapsed: leases(&item["x"]),
             tabs: item.get("c").map(leases).unwrap_or_default(),
@@ -121,14 +126,17 @@ impl CellImage {
 impl WalletImage {
     pub(crate) fn read(item: &Value) -> Self {
         let amount = |text: &Value| text["S"].as_str().unwrap().split(' ').next().unwrap().parse().unwrap();
-        let grants = item["ga"]["M"].as_object().unwrap().iter();
+        let sweeps = item.get("sw").map(number);
+        let [numbers_of, grants_of, returns_of] = if sweeps.is_some() { SWEPT } else { WHOLE };
+        let grants = item[grants_of]["M"].as_object().unwrap().iter();
         let tokens = item.as_object().unwrap().iter();
         let tokens = tokens.filter_map(|(name, value)| Some((name.strip_prefix('m')?.parse().ok()?, number(value))));
         Self {
             available: number(&item["av"]),
-            grant_seqs: numbers(&item["gs"]),
+            grant_seqs: numbers(&item[numbers_of]),
             grants: grants.map(|(cell, text)| (cell.clone(), amount(text))).collect(),
-            return_seqs: numbers(&item["rr"]),
+            return_seqs: numbers(&item[returns_of]),
+            sweeps,
             rate: item.get("tw").map(|_| (number(&item["tl"]), number(&item["tb"]))),
             tokens: tokens.collect(),
         }
@@ -145,7 +153,8 @@ impl WalletImage {
     /// What has left a cell and not arrived here.
     pub(crate) fn returned_by(&self, partition: &str, cell: &CellImage) -> i64 {
         let (seq, amount) = cell.returns;
-        if seq > self.return_seqs.get(partition).copied().unwrap_or_default() { amount } else { 0 }
+        let received = self.return_seqs.get(partition).copied().unwrap_or_default();
+        if seq > received.max(cell.acknowledged) { amount } else { 0 }
     }
 }
 
@@ -199,5 +208,7 @@ fn texts(map: &Value) -> BTreeMap<String, String> {
     map["M"].as_object().unwrap().iter().map(|(name, value)| (name.clone(), text(value))).collect()
 }
 
+const WHOLE: [&str; 3] = ["gs", "ga", "rr"];
+const SWEPT: [&str; 3] = ["hs", "ha", "hr"];
 const HIGHEST: [&str; 3] = ["w", "wt", "ws"];
 const AMOUNTS: u128 = 10_000_000_000_000_000;

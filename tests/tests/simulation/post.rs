@@ -175,7 +175,7 @@ impl Post {
 
     fn fate(&self, letter: &Letter, dice: &mut Dice) -> Fate {
         let Weather { lost, delayed, mute, doubled, throttled, broken, conflict, .. } = self.weather;
-        let is_write = letter.parcel.operation != "GetItem";
+        let is_write = !READS.contains(&letter.parcel.operation.as_str());
         let of_write = |weight| if is_write { weight } else { 0 };
         let unsure = broken + of_write(2 * broken);
         let bad = lost + of_write(delayed) + mute + of_write(doubled) + throttled + unsure + of_write(conflict);
@@ -252,8 +252,7 @@ impl Post {
         }
         let witnessed = office.ledger.witness(sender, operation, &letter.request, &reply);
         let partition = letter.request["Key"]["pk"]["S"].as_str().unwrap_or_default();
-        if let Some(cell) = office.ledger.cells.get(partition).filter(|_| operation != "GetItem" && reply.is_success())
-        {
+        if let Some(cell) = office.ledger.cells.get(partition).filter(|_| operation != READS[0] && reply.is_success()) {
             office.trace.note(|| format!("  {}", cell.last().summary()));
         }
         letter.reply = Some(reply);
@@ -349,3 +348,4 @@ fn conflict(letter: &Letter) -> Reply {
 }
 
 const TOKEN_MS: u64 = 600_000;
+const READS: [&str; 3] = ["GetItem", "BatchGetItem", "Query"];

@@ -130,10 +130,13 @@ fn check_cell(before: &CellImage, after: &CellImage, charge: Option<&Charge>, mo
 }
 
 fn check_wallet(before: &WalletImage, after: &WalletImage) -> Result<(), Violation> {
-    let is_kept = |(cell, seq): (&String, &i64)| after.grant_seqs.get(cell).is_some_and(|later| later >= seq);
-    let is_received = |(cell, seq): (&String, &i64)| after.return_seqs.get(cell).is_some_and(|later| later >= seq);
+    let is_sweep = after.sweeps != before.sweeps && before.sweeps.is_some();
+    let is_kept = |(cell, seq): (&String, &i64)| after.grant_seqs.get(cell).map_or(is_sweep, |later| later >= seq);
+    let is_received = |(cell, seq): (&String, &i64)| after.return_seqs.get(cell).map_or(is_sweep, |later| later >= seq);
     let rules = [
         (after.available >= 0, "a wallet is below zero"),
+        (after.sweeps >= before.sweeps, "a wallet's sweeps went back"),
+        (!is_sweep || after.available == before.available, "a sweep moved money"),
         (before.grant_seqs.iter().all(is_kept), "a grant's number went back"),
         (before.return_seqs.iter().all(is_received), "a return's number went back"),
     ];

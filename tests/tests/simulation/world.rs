@@ -194,6 +194,9 @@ impl World {
             settings.extend([("tw", seconds), ("tl", limit), ("tb", burst), ("tc", limit + burst)]);
         }
         change(&engine, &template.project, "wallet", &settings);
+        if dice.chance(500) {
+            crowd(&engine, &template.project);
+        }
         for (number, key) in template.keys.iter().enumerate() {
             let mut settings: Vec<_> = project_window.map(|seconds| ("pw", seconds)).into_iter().collect();
             if number + 1 < template.keys.len() {
@@ -322,6 +325,21 @@ fn change(engine: &Engine, partition: &str, sort: &str, numbers: &[(&str, u64)])
     assert!(reply.is_success(), "{}", reply.body);
 }
 
+/// Fills a wallet with entries of cells that are nowhere, so that each grant more is followed by a sweep. They have taken
+/// tokens in a window to come: a sweep looks at all others first.
+fn crowd(engine: &Engine, project: &str) {
+    let names: Vec<_> = (0..CROWD).map(|number| format!("key_{number:0>16}")).collect();
+    let map = |value: Value| json!({"M": names.iter().map(|name| (name.clone(), value.clone())).collect::<serde_json::Map<_, _>>()});
+    let request = json!({
+        "TableName": TABLE,
+        "Key": {"pk": {"S": project}, "sk": {"S": "wallet"}},
+        "UpdateExpression": "SET gs = :gs, ga = :ga",
+        "ExpressionAttributeValues": {":gs": map(json!({"N": "1"})), ":ga": map(json!({"S": "0 99999999999 1"}))}
+    });
+    let reply = engine.apply("UpdateItem", &request.to_string());
+    assert!(reply.is_success(), "{}", reply.body);
+}
+
 /// A Wednesday, ten seconds before the end of a minute.
 fn start() -> Timestamp {
     Timestamp::from_epoch_s(1_792_540_850)
@@ -331,6 +349,8 @@ pub(crate) const TABLE: &str = "faregate";
 /// Clocks are at most two seconds fast or slow.
 pub(crate) const MAX_SKEW_MS: u64 = 4_000;
 const KEYS: usize = 4;
+/// With so many entries a wallet is swept.
+const CROWD: usize = 24;
 /// Keys with a visitor.
 const VISITED: usize = 2;
 /// The most that a visitor's calls may cost in all.
