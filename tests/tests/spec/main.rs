@@ -57,5 +57,6 @@ mod settle;
 mod sharing;
 mod signed_urls;
 mod standards;
+mod sweeps;
 mod verify;
 mod wiring;

@@ -4,17 +4,18 @@ use faregate_domain::{
     cell::CellId,
     charge::{ChargeId, ChargeNonce},
     client_session::{CallTab, Tabs},
-    funding::{Debit, Grant, Return, TokenBucket, TokenSlice},
+    funding::{Child, Debit, Grant, Return, TokenBucket, TokenSlice},
     id::{AccountId, ClientSessionId, KeyId, ProjectId},
     lease::Lease,
     ledger::AccountWallet,
     limit::{Opening, QuotaPolicy, Rate},
     money::MicroUsd,
     settlement::{ErrorCode, Outcome, Settlement},
+    sweep::Sweep,
     time::Timestamp,
     window::{Window, WindowLength},
 };
-use faregate_store::{LeasePlace, Reservation, Store, WalletChange};
+use faregate_store::{LeasePlace, Reservation, Store, WalletChange, WalletOutcome};
 use serde_json::json;
 
 use crate::engines::{Engine, item};
@@ -45,7 +46,35 @@ async fn every_movement_of_money_is_accepted_by_each_engine() {
 }
 
 async fn fund(store: &Store, project: &ProjectId, key: &CellId, now: Timestamp) {
-    for seq in [1, 2] {
+    for sweeps in [None, Some(0)] {
+        if sweeps.is_some() {
+            assert!(is_applied(&store.begin_sweeps(project).await.unwrap()));
+        }
+        movements(store, project, key, now, sweeps).await;
+    }
+    // Not every engine says what stands there.
+    store.begin_sweeps(project).await.unwrap();
+    let wallet = store.find_wallet(project).await.unwrap().unwrap();
+    store.acknowledge_return(key, wallet.children[key].returned).await.unwrap();
+    for seq in [3, 4] {
+        let seen = Child { last: Grant { seq, ..wallet.children[key].last }, ..wallet.children[key] };
+        let sweep = Sweep { sweeps: 0, settled: [(key.clone(), seen)].into() };
+        assert_eq!(is_applied(&store.sweep_wallet(project, &sweep).await.unwrap()), seq == 4);
+    }
+    let wallet = store.find_wallet(project).await.unwrap().unwrap();
+    assert_eq!((wallet.sweeps, wallet.children.len()), (Some(1), 0));
+    for (version, window) in [(1, Some(WindowLength::Second)), (2, None)] {
+        store.set_project_window(key, version, window).await.unwrap();
+    }
+}
+
+fn is_applied(outcome: &WalletOutcome) -> bool {
+    matches!(outcome, WalletOutcome::Applied(_))
+}
+
+async fn movements(store: &Store, project: &ProjectId, key: &CellId, now: Timestamp, sweeps: Option<u64>) {
+    let first = if sweeps.is_some() { 3 } else { 1 };
+    for seq in [first, first + 1] {
         for length in WindowLength::ALL {
             for opening in OPENINGS {
                 let rate = Rate { quota: QuotaPolicy::new(100, 5).unwrap(), window: length };
@@ -53,9 +82,10 @@ async fn fund(store: &Store, project: &ProjectId, key: &CellId, now: Timestamp) 
                 let tokens = Some(TokenSlice { index: window.index, count: 3 });
                 let bucket = Some(TokenBucket { window, rate, opening });
                 for amount in [0, 10] {
-                    let with = Debit { grant: Grant { amount: usd(amount), tokens, seq }, bucket, stale: vec![3, 4] };
+                    let grant = Grant { amount: usd(amount), tokens, seq };
+                    let with = Debit { grant, bucket, stale: vec![3, 4], sweeps };
                     let grant = Grant { tokens: None, ..with.grant };
-                    for debit in [with, Debit { grant, bucket: None, stale: Vec::new() }] {
+                    for debit in [with, Debit { grant, bucket: None, stale: Vec::new(), sweeps }] {
                         store.debit_wallet(project, key, &debit).await.unwrap();
                         store.credit(key, &debit.grant).await.unwrap();
                     }
@@ -64,10 +94,7 @@ async fn fund(store: &Store, project: &ProjectId, key: &CellId, now: Timestamp) 
         }
         let sent = Return { amount: usd(5), seq };
         store.begin_return(key, &sent).await.unwrap();
-        store.receive_return(project, key, &sent).await.unwrap();
-    }
-    for (version, window) in [(1, Some(WindowLength::Second)), (2, None)] {
-        store.set_project_window(key, version, window).await.unwrap();
+        store.receive_return(project, key, &sent, sweeps).await.unwrap();
     }
 }
 

@@ -148,7 +148,7 @@ async fn tokens_on_their_way_do_not_arrive_under_a_lower_limit() {
     let tokens = Some(TokenSlice { index: window.index, count: 50 });
     let grant = Grant { amount: MicroUsd::ZERO, tokens, seq: key.purse.grant_seq + 1 };
     let bucket = Some(TokenBucket { window, rate, opening: Opening::Full });
-    let debit = Debit { grant, bucket, stale: Vec::new() };
+    let debit = Debit { grant, bucket, stale: Vec::new(), sweeps: None };
     let outcome = bundle.services.store.debit_wallet(&project, &cell, &debit).await.unwrap();
     assert!(matches!(outcome, faregate_store::WalletOutcome::Applied(_)));
     set(&bundle, &session, &id, json!({"per_minute": 4})).await;
