@@ -236,7 +236,7 @@ pub(crate) const ALLOCATION: Configuration = Configuration {
     milestones: &[Milestone::PaperRepeated, Milestone::PaperRefused],
 };
 
-fn wallet(available: Money) -> Wallet {
+pub(crate) fn wallet(available: Money) -> Wallet {
     Wallet { available, ..Wallet::default() }
 }
 
@@ -247,7 +247,12 @@ fn granted(available: Money, cell: usize, amount: Money) -> Wallet {
     wallet
 }
 
-fn holding(balance: Money) -> Cell {
+/// The grant of a number, long credited.
+pub(crate) fn numbered(number: u8) -> Grant {
+    Grant { number, ..Grant::default() }
+}
+
+pub(crate) fn holding(balance: Money) -> Cell {
     Cell { balance, granted: balance, ..Cell::default() }
 }
 
@@ -258,11 +263,11 @@ fn with_lease(balance: Money, amount: Money, end: u8) -> Cell {
     cell
 }
 
-fn plan(cell: usize, cost: Money, slice: Money) -> Plan {
+pub(crate) fn plan(cell: usize, cost: Money, slice: Money) -> Plan {
     Plan { cell, cost, is_held: false, slice, lag: 0 }
 }
 
-fn caller(plan: Plan, first_request: u8, requests: u8) -> Requester {
+pub(crate) fn caller(plan: Plan, first_request: u8, requests: u8) -> Requester {
     Requester::Caller(Caller::new(plan, first_request, requests))
 }
 

@@ -18,6 +18,8 @@ mod report;
 mod requester;
 mod revoker;
 mod settler;
+mod sweeper;
+mod sweeping;
 mod table;
 mod world;
 
@@ -29,6 +31,7 @@ use crate::{
         SETTLEMENTS, SHORTAGE, WINDOWS,
     },
     protocol::Protocol,
+    sweeping::{SWEEPS, SWEEPS_BY_TWO, SWEEPS_OF_RETURNS, SWEEPS_OF_REVOKED},
 };
 
 #[test]
@@ -67,6 +70,26 @@ fn a_revoked_cell_gives_all_its_money_back() {
 }
 
 #[test]
+fn a_grant_is_debited_once_whatever_is_swept() {
+    check(&SWEEPS);
+}
+
+#[test]
+fn a_grant_is_debited_once_whoever_sweeps() {
+    check(&SWEEPS_BY_TWO);
+}
+
+#[test]
+fn a_return_arrives_once_whatever_is_swept() {
+    check(&SWEEPS_OF_RETURNS);
+}
+
+#[test]
+fn a_revoked_cell_gives_all_its_money_back_whatever_is_swept() {
+    check(&SWEEPS_OF_REVOKED);
+}
+
+#[test]
 fn windows_admit_their_limits_and_one_burst() {
     check(&WINDOWS);
 }
@@ -89,7 +112,7 @@ fn an_allocation_and_a_credit_happen_once() {
 #[test]
 fn what_the_model_forgets_can_never_be_applied() {
     // Between them they send every kind of write.
-    for configuration in [GRANTS, RETURNS, SETTLEMENTS, REVOCATION, ALLOCATION] {
+    for configuration in [GRANTS, RETURNS, SWEEPS_OF_RETURNS, SETTLEMENTS, REVOCATION, ALLOCATION] {
         let protocol = Protocol { keeps_dead: true, timeouts: 1, crashes: 0, ..(configuration.protocol)() };
         report::assert_invariants(&protocol.checker().spawn_bfs().join());
     }
