@@ -9,7 +9,7 @@ use crate::{
     requester::{Bookkeeper, Owner, Requester},
     revoker::Revoker,
     settler::Settler,
-    table::{Cell, Grant, Lease, Money, Status, Wallet},
+    table::{CLOSED, Cell, Grant, Lease, Money, Status, Wallet},
 };
 
 /// A configuration by name, and what must be possible in it.
@@ -93,6 +93,25 @@ pub(crate) const RETURNS_OF_REVOKED: Configuration = Configuration {
         ],
         claws_back: true,
         timeouts: 1,
+        crashes: 1,
+        last_number: 3,
+        ..Protocol::default()
+    },
+    milestones: &[Milestone::ReturnFinishedByAnother, Milestone::RefundRecalled],
+};
+
+/// Two requests claw back what was refunded to a cell that was recalled before, while its settler takes it home.
+pub(crate) const RETURNS_OF_CLOSED: Configuration = Configuration {
+    name: "returns of a closed cell",
+    protocol: || Protocol {
+        wallet: Wallet { debited: [Grant::default(), numbered(CLOSED)], ..wallet(0) },
+        cells: [Cell::default(), Cell { status: Status::Revoked, grant_number: CLOSED, ..with_lease(0, 2, 1) }],
+        requesters: vec![
+            caller(plan(0, 1, 1), 1, 1),
+            caller(plan(0, 1, 1), 2, 1),
+            Requester::Settler(Settler::new(1, 0, 0)),
+        ],
+        claws_back: true,
         crashes: 1,
         last_number: 3,
         ..Protocol::default()

@@ -59,6 +59,7 @@ guards! {
     ArrivalInTurn => "RETURN 2: NOT rr.C >= n",
     ArrivalUnswept => "RETURN 2: the wallet's sweeps are those known before the cell was read",
     ArrivalReadsInOrder => "RETURN 2: who recalls reads the wallet before the cell",
+    ArrivalAboveRead => "RETURN 2: who recalls hands in any return above rr.C and rk, not only the next",
     AckInTurn => "ACK: rs = n",
     AckAfterArrival => "ACK: rr.C >= n was read before",
     SweepInTurn => "SWEEP: the wallet's sweeps are those seen",

@@ -27,8 +27,8 @@ use stateright::{Checker, Model};
 
 use crate::{
     configuration::{
-        ALLOCATION, Configuration, DAY, EXACTLY_ONCE, GRANTS, PROJECT_RATE, RETURNS, RETURNS_OF_REVOKED, REVOCATION,
-        SETTLEMENTS, SHORTAGE, WINDOWS,
+        ALLOCATION, Configuration, DAY, EXACTLY_ONCE, GRANTS, PROJECT_RATE, RETURNS, RETURNS_OF_CLOSED,
+        RETURNS_OF_REVOKED, REVOCATION, SETTLEMENTS, SHORTAGE, WINDOWS,
     },
     protocol::Protocol,
     sweeping::{SWEEPS, SWEEPS_BY_TWO, SWEEPS_OF_RETURNS, SWEEPS_OF_REVOKED},
@@ -52,6 +52,11 @@ fn returns_neither_make_nor_lose_money() {
 #[test]
 fn a_revoked_cell_keeps_nothing_that_is_clawed_back_or_refunded() {
     check(&RETURNS_OF_REVOKED);
+}
+
+#[test]
+fn a_refund_to_a_cell_that_was_recalled_goes_home_whoever_claws_back() {
+    check(&RETURNS_OF_CLOSED);
 }
 
 #[test]

@@ -5,8 +5,8 @@ use stateright::{Checker, HasDiscoveries, Model};
 use crate::{
     audit::Milestone,
     configuration::{
-        ALLOCATION, Configuration, DAY, EXACTLY_ONCE, GRANTS, PROJECT_RATE, RETURNS, RETURNS_OF_REVOKED, REVOCATION,
-        SETTLEMENTS, SHORTAGE, WINDOWS,
+        ALLOCATION, Configuration, DAY, EXACTLY_ONCE, GRANTS, PROJECT_RATE, RETURNS, RETURNS_OF_CLOSED,
+        RETURNS_OF_REVOKED, REVOCATION, SETTLEMENTS, SHORTAGE, WINDOWS,
     },
     guard::{Guard, Guards},
     invariant::{
@@ -71,6 +71,7 @@ const ROWS: &[(Guard, Configuration, Without)] = &[
     (Guard::ArrivalInTurn, RETURNS, Breaks(MONEY_IS_CONSERVED)),
     (Guard::ArrivalUnswept, SWEEPS_OF_RETURNS, Breaks(MONEY_IS_CONSERVED)),
     (Guard::ArrivalReadsInOrder, SWEEPS_OF_REVOKED, Breaks(MONEY_IS_CONSERVED)),
+    (Guard::ArrivalAboveRead, RETURNS_OF_CLOSED, Breaks(NOTHING_IS_STRANDED)),
     (Guard::AckInTurn, SWEEPS_OF_RETURNS, Breaks(MONEY_IS_CONSERVED)),
     (Guard::AckAfterArrival, SWEEPS_OF_RETURNS, Breaks(MONEY_IS_CONSERVED)),
     (Guard::SweepInTurn, SWEEPS_BY_TWO, Breaks(MONEY_IS_CONSERVED)),

@@ -98,7 +98,8 @@ impl Revoker {
     /// Wallet and cell side by side: what is still to be done?
     fn compare(&self, entry: Entry, cell: &Cell, world: &World<'_>) -> Phase {
         // The wallet may have received others since it was read.
-        let is_leaving = cell.returned.number > cell.arrived(entry.received);
+        let (last, arrived) = (cell.returned.number, cell.arrived(entry.received));
+        let is_leaving = last == arrived + 1 || last > arrived && world.guards().keep(Guard::ArrivalAboveRead);
         if is_leaving && world.guards().keep(Guard::RecallHandsIn) {
             Phase::HandingIn { back: cell.returned, sweeps: entry.sweeps }
         } else if cell.grant_number >= CLOSED && cell.balance == 0 {
