@@ -82,6 +82,10 @@ pub(crate) enum Milestone {
     TokensGranted,
     PaperRepeated,
     PaperRefused,
+    EntrySwept,
+    ReturnAcknowledged,
+    DebitRefusedBySweep,
+    ArrivalRefusedBySweep,
 }
 
 impl Audit {

@@ -23,6 +23,8 @@ pub(crate) struct Caller {
     seq: u8,
     /// Whether a copy of the request's write went unanswered.
     has_strays: bool,
+    /// How often the wallet was swept, as far as the process knew before it read its cell.
+    pub(crate) sweeps: u8,
     /// Whether, since its first refusal, the project ever had less than the request costs.
     pub(crate) was_short: bool,
     pub(crate) phase: Phase,
@@ -67,6 +69,7 @@ impl Caller {
             lane: first_request,
             seq: 1,
             has_strays: false,
+            sweeps: 0,
             was_short: false,
             phase: Phase::Ready,
         }
@@ -77,9 +80,7 @@ impl Caller {
         match &self.phase {
             Phase::Ready | Phase::Funding(..) | Phase::Looking(..) | Phase::Over => None,
             Phase::Admitting(admit) => Some(Message::Admit(admit.clone())),
-            Phase::Debiting(_, _, grant, opening) => {
-                Some(Message::Debit { cell: self.plan.cell, grant: *grant, opening: *opening })
-            }
+            Phase::Debiting(_, _, grant, opening) => Some(self.debit(*grant, *opening)),
             Phase::Moving(_, _, message) => Some(message.clone()),
             Phase::Fencing(_) => Some(self.fence(guards)),
         }
@@ -100,6 +101,8 @@ impl Caller {
         self.turn_to_next(guards);
         if self.phase != Phase::Over {
             self.seq = 1;
+            // It takes the wallet for one that was never swept, as every wallet was at first.
+            self.sweeps = 0;
             if guards.keep(Guard::LaneIsNew) {
                 self.lane = self.request;
             }
@@ -124,8 +127,7 @@ impl Caller {
             }
             Phase::Funding(admit, own) => self.fund(admit, own, world),
             Phase::Debiting(admit, own, grant, opening) => {
-                let debit = Message::Debit { cell: self.plan.cell, grant, opening };
-                let is_debited = world.deliver(&debit);
+                let is_debited = world.deliver(&self.debit(grant, opening));
                 self.phase = if world.guards().pass(Guard::GrantShownByWallet, is_debited) {
                     Phase::Admitting(Admit { grant: Some(grant), ..admit })
                 } else {
@@ -137,7 +139,7 @@ impl Caller {
                 world.deliver(&message);
                 self.phase = match message {
                     Message::TakeBack { cell, back } if !world.guards().keep(Guard::ReturnShownByCell) => {
-                        Phase::Moving(admit, own, Message::HandIn { cell, back })
+                        Phase::Moving(admit, own, Message::HandIn { cell, back, sweeps: self.sweeps })
                     }
                     _ => Phase::Funding(admit, own),
                 };
@@ -214,6 +216,10 @@ impl Caller {
         }
     }
 
+    fn debit(&self, grant: Grant, opening: Opening) -> Message {
+        Message::Debit { cell: self.plan.cell, grant, opening, sweeps: self.sweeps }
+    }
+
     fn fence(&self, guards: &Guards) -> Message {
         let own_number = u8::from(guards.keep(Guard::FenceNumber));
         Message::Fence { cell: self.plan.cell, lane: self.lane, seq: self.seq, takes: self.seq + own_number }
@@ -252,6 +258,7 @@ impl Caller {
         if self.requests_left == 0 {
             self.phase = Phase::Over;
             self.seq = 0;
+            self.sweeps = 0;
             return;
         }
         self.requests_left -= 1;

@@ -9,7 +9,7 @@ use crate::{
     requester::{Bookkeeper, Owner, Requester},
     revoker::Revoker,
     settler::Settler,
-    table::{Cell, Grant, Lease, Money, Status, Wallet},
+    table::{CLOSED, Cell, Grant, Lease, Money, Status, Wallet},
 };
 
 /// A configuration by name, and what must be possible in it.
@@ -93,6 +93,25 @@ pub(crate) const RETURNS_OF_REVOKED: Configuration = Configuration {
         ],
         claws_back: true,
         timeouts: 1,
+        crashes: 1,
+        last_number: 3,
+        ..Protocol::default()
+    },
+    milestones: &[Milestone::ReturnFinishedByAnother, Milestone::RefundRecalled],
+};
+
+/// Two requests claw back what was refunded to a cell that was recalled before, while its settler takes it home.
+pub(crate) const RETURNS_OF_CLOSED: Configuration = Configuration {
+    name: "returns of a closed cell",
+    protocol: || Protocol {
+        wallet: Wallet { debited: [Grant::default(), numbered(CLOSED)], ..wallet(0) },
+        cells: [Cell::default(), Cell { status: Status::Revoked, grant_number: CLOSED, ..with_lease(0, 2, 1) }],
+        requesters: vec![
+            caller(plan(0, 1, 1), 1, 1),
+            caller(plan(0, 1, 1), 2, 1),
+            Requester::Settler(Settler::new(1, 0, 0)),
+        ],
+        claws_back: true,
         crashes: 1,
         last_number: 3,
         ..Protocol::default()
@@ -236,7 +255,7 @@ pub(crate) const ALLOCATION: Configuration = Configuration {
     milestones: &[Milestone::PaperRepeated, Milestone::PaperRefused],
 };
 
-fn wallet(available: Money) -> Wallet {
+pub(crate) fn wallet(available: Money) -> Wallet {
     Wallet { available, ..Wallet::default() }
 }
 
@@ -247,7 +266,12 @@ fn granted(available: Money, cell: usize, amount: Money) -> Wallet {
     wallet
 }
 
-fn holding(balance: Money) -> Cell {
+/// The grant of a number, long credited.
+pub(crate) fn numbered(number: u8) -> Grant {
+    Grant { number, ..Grant::default() }
+}
+
+pub(crate) fn holding(balance: Money) -> Cell {
     Cell { balance, granted: balance, ..Cell::default() }
 }
 
@@ -258,11 +282,11 @@ fn with_lease(balance: Money, amount: Money, end: u8) -> Cell {
     cell
 }
 
-fn plan(cell: usize, cost: Money, slice: Money) -> Plan {
+pub(crate) fn plan(cell: usize, cost: Money, slice: Money) -> Plan {
     Plan { cell, cost, is_held: false, slice, lag: 0 }
 }
 
-fn caller(plan: Plan, first_request: u8, requests: u8) -> Requester {
+pub(crate) fn caller(plan: Plan, first_request: u8, requests: u8) -> Requester {
     Requester::Caller(Caller::new(plan, first_request, requests))
 }
 

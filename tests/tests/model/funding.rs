@@ -36,7 +36,10 @@ impl Caller {
             };
             return;
         }
-        if last.number > own.grant_number {
+        let was_swept = wallet.sweeps != self.sweeps;
+        self.sweeps = wallet.sweeps;
+        if last.number > own.grant_number || was_swept && world.guards().keep(Guard::DebitReadsAgain) {
+            // Being refused again shows the cell as it is now.
             self.phase = Phase::Admitting(admit);
             return;
         }
@@ -102,12 +105,12 @@ impl Caller {
         let on_its_way = [(here, &own), (other, sibling)].into_iter().find_map(|(cell, seen)| {
             let (grant, back) = (wallet.debited[cell], seen.returned);
             let is_coming = grant.number == seen.grant_number + 1;
-            let is_leaving = back.number == wallet.received[cell] + 1;
+            let is_leaving = back.number == seen.arrived(wallet.received[cell]) + 1;
             let must_arrive = guards.keep(Guard::ReturnAfterArrival) || sibling.balance == 0;
             if is_coming {
                 Some(Message::Credit { cell, grant })
             } else {
-                (is_leaving && must_arrive).then_some(Message::HandIn { cell, back })
+                (is_leaving && must_arrive).then_some(Message::HandIn { cell, back, sweeps: wallet.sweeps })
             }
         });
         if let Some(message) = on_its_way {
@@ -119,7 +122,7 @@ impl Caller {
             return;
         }
         let missing = self.plan.cost - own.balance - wallet.available;
-        let is_settled = sibling.returned.number == wallet.received[other];
+        let is_settled = sibling.returned.number == sibling.arrived(wallet.received[other]);
         if !guards.pass(Guard::ReturnAfterArrival, is_settled) {
             // The wallet was read before the cell's last return arrived.
             self.phase = Phase::Funding(admit, own);

@@ -78,7 +78,7 @@ pub(crate) fn all() -> Vec<Property<Protocol>> {
             !protocol.claws_back || !told(state).any(|(_, told)| is_wrong(told))
         }),
         always(NOTHING_IS_STRANDED, |_, state| {
-            state.requesters.iter().any(Requester::is_at_work) || (0..CELLS).all(|cell| !is_stranded(state, cell))
+            state.requesters.iter().any(Requester::is_moving) || (0..CELLS).all(|cell| !is_stranded(state, cell))
         }),
         always(NOBODY_IS_STUCK, |protocol, state| {
             let mut admitting = (0..state.requesters.len()).filter(|actor| state.requesters[*actor].is_admitting());

@@ -18,6 +18,8 @@ mod report;
 mod requester;
 mod revoker;
 mod settler;
+mod sweeper;
+mod sweeping;
 mod table;
 mod world;
 
@@ -25,10 +27,11 @@ use stateright::{Checker, Model};
 
 use crate::{
     configuration::{
-        ALLOCATION, Configuration, DAY, EXACTLY_ONCE, GRANTS, PROJECT_RATE, RETURNS, RETURNS_OF_REVOKED, REVOCATION,
-        SETTLEMENTS, SHORTAGE, WINDOWS,
+        ALLOCATION, Configuration, DAY, EXACTLY_ONCE, GRANTS, PROJECT_RATE, RETURNS, RETURNS_OF_CLOSED,
+        RETURNS_OF_REVOKED, REVOCATION, SETTLEMENTS, SHORTAGE, WINDOWS,
     },
     protocol::Protocol,
+    sweeping::{SWEEPS, SWEEPS_BY_TWO, SWEEPS_OF_RETURNS, SWEEPS_OF_REVOKED},
 };
 
 #[test]
@@ -52,6 +55,11 @@ fn a_revoked_cell_keeps_nothing_that_is_clawed_back_or_refunded() {
 }
 
 #[test]
+fn a_refund_to_a_cell_that_was_recalled_goes_home_whoever_claws_back() {
+    check(&RETURNS_OF_CLOSED);
+}
+
+#[test]
 fn no_request_is_refused_money_that_was_there_all_along() {
     check(&SHORTAGE);
 }
@@ -64,6 +72,26 @@ fn a_charge_is_settled_once_and_with_one_result() {
 #[test]
 fn a_revoked_cell_gives_all_its_money_back() {
     check(&REVOCATION);
+}
+
+#[test]
+fn a_grant_is_debited_once_whatever_is_swept() {
+    check(&SWEEPS);
+}
+
+#[test]
+fn a_grant_is_debited_once_whoever_sweeps() {
+    check(&SWEEPS_BY_TWO);
+}
+
+#[test]
+fn a_return_arrives_once_whatever_is_swept() {
+    check(&SWEEPS_OF_RETURNS);
+}
+
+#[test]
+fn a_revoked_cell_gives_all_its_money_back_whatever_is_swept() {
+    check(&SWEEPS_OF_REVOKED);
 }
 
 #[test]
@@ -89,7 +117,7 @@ fn an_allocation_and_a_credit_happen_once() {
 #[test]
 fn what_the_model_forgets_can_never_be_applied() {
     // Between them they send every kind of write.
-    for configuration in [GRANTS, RETURNS, SETTLEMENTS, REVOCATION, ALLOCATION] {
+    for configuration in [GRANTS, RETURNS, SWEEPS_OF_RETURNS, SETTLEMENTS, REVOCATION, ALLOCATION] {
         let protocol = Protocol { keeps_dead: true, timeouts: 1, crashes: 0, ..(configuration.protocol)() };
         report::assert_invariants(&protocol.checker().spawn_bfs().join());
     }

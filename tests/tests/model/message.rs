@@ -5,6 +5,7 @@ use crate::{
     audit::Milestone,
     bucket::Opening,
     guard::{Guard, Guards},
+    sweeper::{Sweep, acknowledge},
     table::{CLOSED, Grant, Lease, Money, Request, Return, Status, Table},
     world::World,
 };
@@ -24,6 +25,7 @@ pub(crate) enum Message {
         cell: usize,
         grant: Grant,
         opening: Opening,
+        sweeps: u8,
     },
     Credit {
         cell: usize,
@@ -38,7 +40,14 @@ pub(crate) enum Message {
     HandIn {
         cell: usize,
         back: Return,
+        sweeps: u8,
     },
+    /// ACK: tells a cell that its return has arrived.
+    Acknowledge {
+        cell: usize,
+        number: u8,
+    },
+    Sweep(Sweep),
     /// The settlement record.
     Record {
         charge: Request,
@@ -97,10 +106,12 @@ impl Message {
         match self {
             Self::Admit(admit) => admit.apply(world),
             Self::Fence { cell, lane, seq, takes } => fence(world, *cell, *lane, *seq, *takes),
-            Self::Debit { cell, grant, opening } => debit(world, *cell, *grant, *opening),
+            Self::Debit { cell, grant, opening, sweeps } => debit(world, *cell, *grant, *opening, *sweeps),
             Self::Credit { cell, grant } => credit(world, *cell, *grant),
             Self::TakeBack { cell, back } => take_back(world, *cell, *back),
-            Self::HandIn { cell, back } => hand_in(world, *cell, *back),
+            Self::HandIn { cell, back, sweeps } => hand_in(world, *cell, *back, *sweeps),
+            Self::Acknowledge { cell, number } => acknowledge(world, *cell, *number),
+            Self::Sweep(sweep) => sweep.apply(world),
             Self::Record { charge, actual } => record(world, *charge, *actual),
             Self::Settle { cell, charge, lease, place, actual } => {
                 settle(world, *cell, *charge, *lease, *place, *actual)
@@ -116,12 +127,19 @@ impl Message {
     /// Whether a copy can never be applied any more, because a number that only rises has passed it.
     pub(crate) fn is_dead(&self, table: &Table, guards: &Guards) -> bool {
         let is_past = |guard, is_past| guards.keep(guard) && is_past;
+        // A number that was swept passes it no more, but then the sweeps do.
+        let is_gone = |guard, in_turn, sweeps: u8, is_past| {
+            guards.keep(guard)
+                && guards.keep(Guard::SweepInTurn)
+                && (table.wallet.sweeps > sweeps || guards.keep(in_turn) && is_past)
+        };
         let last_of = |cell: usize, lane| table.cells[cell].lanes.get(lane).copied().unwrap_or(0);
         match self {
             Self::Admit(admit) => is_past(Guard::AdmitIsNew, last_of(admit.cell, &admit.lane) >= admit.seq),
             Self::Fence { cell, lane, seq, .. } => is_past(Guard::FenceIsNew, last_of(*cell, lane) >= *seq),
-            Self::Debit { cell, grant, .. } => {
-                is_past(Guard::DebitInTurn, table.wallet.debited[*cell].number >= grant.number)
+            Self::Debit { cell, grant, sweeps, .. } => {
+                let is_past = table.wallet.debited[*cell].number >= grant.number;
+                is_gone(Guard::DebitUnswept, Guard::DebitInTurn, *sweeps, is_past)
             }
             Self::Credit { cell, grant } => {
                 is_past(Guard::CreditInTurn, table.cells[*cell].grant_number >= grant.number)
@@ -129,7 +147,14 @@ impl Message {
             Self::TakeBack { cell, back } => {
                 is_past(Guard::ReturnInTurn, table.cells[*cell].returned.number >= back.number)
             }
-            Self::HandIn { cell, back } => is_past(Guard::ArrivalInTurn, table.wallet.received[*cell] >= back.number),
+            Self::HandIn { cell, back, sweeps } => {
+                let is_past = table.wallet.received[*cell] >= back.number;
+                is_gone(Guard::ArrivalUnswept, Guard::ArrivalInTurn, *sweeps, is_past)
+            }
+            Self::Acknowledge { cell, number } => {
+                is_past(Guard::AckInTurn, table.cells[*cell].returned.number > *number)
+            }
+            Self::Sweep(sweep) => is_past(Guard::SweepInTurn, table.wallet.sweeps > sweep.sweeps),
             Self::Recall(recall) => {
                 is_past(Guard::RecallCellUnmoved, table.cells[recall.cell].grant_number > recall.grant_number)
             }
@@ -151,12 +176,16 @@ fn fence(world: &mut World<'_>, cell: usize, lane: Request, seq: u8, takes: u8) 
     true
 }
 
-fn debit(world: &mut World<'_>, cell: usize, grant: Grant, opening: Opening) -> bool {
+fn debit(world: &mut World<'_>, cell: usize, grant: Grant, opening: Opening, sweeps: u8) -> bool {
     let guards = world.guards();
     let wallet = &world.table.wallet;
     let is_funded = guards.pass(Guard::DebitCovered, wallet.available >= grant.amount);
     let is_new = guards.pass(Guard::DebitInTurn, wallet.debited[cell].number < grant.number);
     if !(is_funded && is_new) {
+        return false;
+    }
+    if !guards.pass(Guard::DebitUnswept, wallet.sweeps == sweeps) {
+        world.reach(Milestone::DebitRefusedBySweep);
         return false;
     }
     if let (Some(quota), true) = (world.protocol.project_quota, grant.tokens > 0) {
@@ -203,9 +232,14 @@ fn take_back(world: &mut World<'_>, cell: usize, back: Return) -> bool {
     true
 }
 
-fn hand_in(world: &mut World<'_>, cell: usize, back: Return) -> bool {
-    let is_next = world.table.wallet.received[cell] + 1 == back.number;
-    if !world.guards().pass(Guard::ArrivalInTurn, is_next) {
+fn hand_in(world: &mut World<'_>, cell: usize, back: Return, sweeps: u8) -> bool {
+    let guards = world.guards();
+    let wallet = &world.table.wallet;
+    if !guards.pass(Guard::ArrivalInTurn, wallet.received[cell] < back.number) {
+        return false;
+    }
+    if !guards.pass(Guard::ArrivalUnswept, wallet.sweeps == sweeps) {
+        world.reach(Milestone::ArrivalRefusedBySweep);
         return false;
     }
     world.table.wallet.available += back.amount;

@@ -52,6 +52,10 @@ reachable! {
     TokensGranted => "tokens of the project's rate are granted",
     PaperRepeated => "an allocation said again is answered as before",
     PaperRefused => "an allocation is refused for want of money",
+    EntrySwept => "an entry of the wallet is swept",
+    ReturnAcknowledged => "a cell is told that its return has arrived",
+    DebitRefusedBySweep => "a grant is refused because the wallet was swept meanwhile",
+    ArrivalRefusedBySweep => "a return is refused because the wallet was swept meanwhile",
 }
 
 /// The properties of a run that looks for milestones.

@@ -5,8 +5,8 @@ use stateright::{Checker, HasDiscoveries, Model};
 use crate::{
     audit::Milestone,
     configuration::{
-        ALLOCATION, Configuration, DAY, EXACTLY_ONCE, GRANTS, PROJECT_RATE, RETURNS, RETURNS_OF_REVOKED, REVOCATION,
-        SETTLEMENTS, SHORTAGE, WINDOWS,
+        ALLOCATION, Configuration, DAY, EXACTLY_ONCE, GRANTS, PROJECT_RATE, RETURNS, RETURNS_OF_CLOSED,
+        RETURNS_OF_REVOKED, REVOCATION, SETTLEMENTS, SHORTAGE, WINDOWS,
     },
     guard::{Guard, Guards},
     invariant::{
@@ -16,6 +16,7 @@ use crate::{
     },
     protocol::Protocol,
     report,
+    sweeping::{SWEEPS, SWEEPS_BY_TWO, SWEEPS_OF_RETURNS, SWEEPS_OF_REVOKED},
 };
 
 /// What happens without a guard.
@@ -54,6 +55,8 @@ const ROWS: &[(Guard, Configuration, Without)] = &[
     (Guard::FenceNumber, EXACTLY_ONCE, Breaks(ADMITTED_IS_CHARGED)),
     (Guard::DebitCovered, GRANTS, Breaks(NOTHING_IS_NEGATIVE)),
     (Guard::DebitInTurn, GRANTS, Breaks(MONEY_IS_CONSERVED)),
+    (Guard::DebitUnswept, SWEEPS, Breaks(MONEY_IS_CONSERVED)),
+    (Guard::DebitReadsAgain, SWEEPS, Breaks(MONEY_IS_CONSERVED)),
     (Guard::DebitInBudget, GRANTS, Breaks(BUDGET_IS_KEPT)),
     (Guard::DebitTokensHeld, PROJECT_RATE, Breaks(PROJECT_RATE_IS_KEPT)),
     (Guard::DebitWindowOpen, PROJECT_RATE, Breaks(PROJECT_RATE_IS_KEPT)),
@@ -66,6 +69,16 @@ const ROWS: &[(Guard, Configuration, Without)] = &[
     (Guard::ReturnAfterArrival, RETURNS, Breaks(MONEY_IS_CONSERVED)),
     (Guard::ReturnShownByCell, RETURNS, Breaks(MONEY_IS_CONSERVED)),
     (Guard::ArrivalInTurn, RETURNS, Breaks(MONEY_IS_CONSERVED)),
+    (Guard::ArrivalUnswept, SWEEPS_OF_RETURNS, Breaks(MONEY_IS_CONSERVED)),
+    (Guard::ArrivalReadsInOrder, SWEEPS_OF_REVOKED, Breaks(MONEY_IS_CONSERVED)),
+    (Guard::ArrivalAboveRead, RETURNS_OF_CLOSED, Breaks(NOTHING_IS_STRANDED)),
+    (Guard::AckInTurn, SWEEPS_OF_RETURNS, Breaks(MONEY_IS_CONSERVED)),
+    (Guard::AckAfterArrival, SWEEPS_OF_RETURNS, Breaks(MONEY_IS_CONSERVED)),
+    (Guard::SweepInTurn, SWEEPS_BY_TWO, Breaks(MONEY_IS_CONSERVED)),
+    (Guard::SweepGrantUnchanged, SWEEPS, Breaks(MONEY_IS_CONSERVED)),
+    (Guard::SweepReturnUnchanged, SWEEPS_OF_RETURNS, Breaks(MONEY_IS_CONSERVED)),
+    (Guard::SweepArrivedGrant, SWEEPS, Breaks(MONEY_IS_CONSERVED)),
+    (Guard::SweepAcknowledged, SWEEPS_OF_RETURNS, Breaks(MONEY_IS_CONSERVED)),
     (Guard::SettleHeld, SETTLEMENTS, Breaks(SETTLED_ONCE)),
     (Guard::SettleCaptured, SETTLEMENTS, Breaks(SETTLED_ONCE)),
     (Guard::RecordIsNew, SETTLEMENTS, Breaks(ONE_RESULT)),

@@ -7,6 +7,7 @@ use crate::{
     message::Message,
     revoker::Revoker,
     settler::{self, Settler},
+    sweeper::Sweeper,
     table::{Money, Status},
     world::World,
 };
@@ -20,6 +21,7 @@ pub(crate) enum Requester {
     Revoker(Revoker),
     Owner(Owner),
     Bookkeeper(Bookkeeper),
+    Sweeper(Sweeper),
 }
 
 /// An owner who freezes a cell and thaws it.
@@ -51,6 +53,7 @@ impl Requester {
             // A late copy of an owner's write is no matter of the protocol.
             Self::Owner(_) => None,
             Self::Bookkeeper(bookkeeper) => bookkeeper.told.is_none().then(|| bookkeeper.message()),
+            Self::Sweeper(sweeper) => sweeper.awaited(),
         }
     }
 
@@ -62,7 +65,13 @@ impl Requester {
             Self::Revoker(revoker) => !revoker.is_done(),
             Self::Owner(owner) => !owner.script.is_empty(),
             Self::Bookkeeper(bookkeeper) => bookkeeper.told.is_none(),
+            Self::Sweeper(sweeper) => !sweeper.is_done(),
         }
+    }
+
+    /// Whether money may wait for it; a sweeper moves none.
+    pub(crate) fn is_moving(&self) -> bool {
+        self.is_at_work() && !matches!(self, Self::Sweeper(_))
     }
 
     /// Whether it is about to send, or send again, the write that admits.
@@ -78,6 +87,7 @@ impl Requester {
             Self::Revoker(revoker) => revoker.step(world),
             Self::Owner(owner) => owner.step(world),
             Self::Bookkeeper(bookkeeper) => bookkeeper.step(world),
+            Self::Sweeper(sweeper) => sweeper.step(world),
         }
     }
 
@@ -94,6 +104,7 @@ impl Requester {
             Self::Caller(caller) => caller.crash(guards),
             Self::Settler(settler) => settler.crash(),
             Self::Revoker(revoker) => revoker.crash(),
+            Self::Sweeper(sweeper) => sweeper.crash(),
             // Begins the same write again.
             Self::Owner(_) | Self::Bookkeeper(_) => {}
         }

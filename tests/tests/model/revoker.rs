@@ -3,7 +3,7 @@
 use crate::{
     guard::Guard,
     message::{Message, Recall},
-    table::{CLOSED, Cell, Return, Status},
+    table::{CLOSED, Cell, Entry, Return, Status},
     world::World,
 };
 
@@ -17,12 +17,17 @@ pub(crate) struct Revoker {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Phase {
     Revoking,
-    /// Reads the cell next.
-    Reading,
     /// Reads the wallet next.
-    Comparing(Box<Cell>),
+    Reading,
+    /// Reads the cell next.
+    Comparing(Entry),
+    /// Reads the wallet next; only without the rule that the wallet is read first.
+    ComparingLate(Box<Cell>),
     Recalling(Recall),
-    HandingIn(Return),
+    HandingIn {
+        back: Return,
+        sweeps: u8,
+    },
     Done,
 }
 
@@ -47,8 +52,8 @@ impl Revoker {
         match &self.phase {
             Phase::Revoking => Some(Message::SetStatus { cell: self.cell, status: Status::Revoked }),
             Phase::Recalling(recall) => Some(Message::Recall(*recall)),
-            Phase::HandingIn(back) => Some(Message::HandIn { cell: self.cell, back: *back }),
-            Phase::Reading | Phase::Comparing(_) | Phase::Done => None,
+            Phase::HandingIn { back, sweeps } => Some(self.hand_in(*back, *sweeps)),
+            Phase::Reading | Phase::Comparing(_) | Phase::ComparingLate(_) | Phase::Done => None,
         }
     }
 
@@ -67,10 +72,14 @@ impl Revoker {
                 world.deliver(&Message::SetStatus { cell: self.cell, status: Status::Revoked });
                 Phase::Reading
             }
-            Phase::Reading => Phase::Comparing(Box::new(world.table.cells[self.cell].clone())),
-            Phase::Comparing(cell) => self.compare(cell, world),
-            Phase::HandingIn(back) => {
-                world.deliver(&Message::HandIn { cell: self.cell, back: *back });
+            Phase::Reading if world.guards().keep(Guard::ArrivalReadsInOrder) => {
+                Phase::Comparing(world.table.wallet.entry(self.cell))
+            }
+            Phase::Reading => Phase::ComparingLate(Box::new(world.table.cells[self.cell].clone())),
+            Phase::Comparing(entry) => self.compare(*entry, &world.table.cells[self.cell], world),
+            Phase::ComparingLate(cell) => self.compare(world.table.wallet.entry(self.cell), cell, world),
+            Phase::HandingIn { back, sweeps } => {
+                world.deliver(&self.hand_in(*back, *sweeps));
                 Phase::Reading
             }
             Phase::Recalling(recall) => {
@@ -82,20 +91,26 @@ impl Revoker {
         };
     }
 
-    /// Reads the wallet beside the cell: what is still to be done?
-    fn compare(&self, cell: &Cell, world: &World<'_>) -> Phase {
-        let is_leaving = cell.returned.number == world.table.wallet.received[self.cell] + 1;
+    fn hand_in(&self, back: Return, sweeps: u8) -> Message {
+        Message::HandIn { cell: self.cell, back, sweeps }
+    }
+
+    /// Wallet and cell side by side: what is still to be done?
+    fn compare(&self, entry: Entry, cell: &Cell, world: &World<'_>) -> Phase {
+        // The wallet may have received others since it was read.
+        let (last, arrived) = (cell.returned.number, cell.arrived(entry.received));
+        let is_leaving = last == arrived + 1 || last > arrived && world.guards().keep(Guard::ArrivalAboveRead);
         if is_leaving && world.guards().keep(Guard::RecallHandsIn) {
-            Phase::HandingIn(cell.returned)
+            Phase::HandingIn { back: cell.returned, sweeps: entry.sweeps }
         } else if cell.grant_number >= CLOSED && cell.balance == 0 {
             Phase::Done
         } else {
-            Phase::Recalling(self.recall(cell, world))
+            Phase::Recalling(self.recall(entry, cell))
         }
     }
 
-    fn recall(&self, cell: &Cell, world: &World<'_>) -> Recall {
-        let last = world.table.wallet.debited[self.cell];
+    fn recall(&self, entry: Entry, cell: &Cell) -> Recall {
+        let last = entry.debited;
         let is_pending = last.number == cell.grant_number + 1;
         Recall {
             cell: self.cell,

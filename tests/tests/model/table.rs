@@ -32,12 +32,22 @@ pub(crate) struct Table {
 pub(crate) struct Wallet {
     /// `av`.
     pub(crate) available: Money,
+    /// How often an entry was removed.
+    pub(crate) sweeps: u8,
     /// `gs`, `ga`: the last grant debited for each cell; number 0 is none.
     pub(crate) debited: [Grant; CELLS],
-    /// `rr`: the last return received from each cell.
+    /// `rr`: the last return received from each cell; 0 is none.
     pub(crate) received: [u8; CELLS],
     /// `m<k>`, `w`: the project's rate.
     pub(crate) bucket: Bucket,
+}
+
+/// What a wallet shows of one cell, and how often it was swept by then.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Entry {
+    pub(crate) sweeps: u8,
+    pub(crate) debited: Grant,
+    pub(crate) received: u8,
 }
 
 /// A cell.
@@ -55,6 +65,8 @@ pub(crate) struct Cell {
     pub(crate) budget: Option<Money>,
     /// `rs`, `ra`: the last return begun.
     pub(crate) returned: Return,
+    /// `rk`: the last return of which somebody wrote here that it has arrived.
+    pub(crate) acknowledged: u8,
     /// `l`: what counts for concurrency and holds money back.
     pub(crate) held: BTreeMap<Request, Lease>,
     /// `x`: expired and captured, kept for a late settlement.
@@ -111,8 +123,8 @@ impl Table {
 
     /// A return that has left its cell and not reached the wallet.
     pub(crate) fn pending_return(&self, cell: usize) -> Option<Return> {
-        let last = self.cells[cell].returned;
-        (last.number > self.wallet.received[cell]).then_some(last)
+        let from = &self.cells[cell];
+        (from.returned.number > from.arrived(self.wallet.received[cell])).then_some(from.returned)
     }
 
     /// Money between two items.
@@ -128,7 +140,19 @@ impl Table {
     }
 }
 
+impl Wallet {
+    /// What it shows of one cell.
+    pub(crate) fn entry(&self, cell: usize) -> Entry {
+        Entry { sweeps: self.sweeps, debited: self.debited[cell], received: self.received[cell] }
+    }
+}
+
 impl Cell {
+    /// The last of its returns that has arrived: by what the wallet shows, or by what was written here.
+    pub(crate) fn arrived(&self, received: u8) -> u8 {
+        self.acknowledged.max(received)
+    }
+
     /// What may still be granted.
     pub(crate) fn room(&self) -> Money {
         self.budget.map_or(Money::MAX, |budget| budget - self.granted)
