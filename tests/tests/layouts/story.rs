@@ -2,15 +2,18 @@
 
 use faregate_domain::{
     charge::ChargeId,
+    id::ProjectId,
     idempotency::Fingerprint,
     money::MicroUsd,
     passage::{Begun, Passage, Pledge, Stage},
+    sweep::{Removal, Sweep},
 };
 use faregate_edge::{
     config::{Config, SecretsLocation},
     now::Clock,
 };
 use faregate_gate::Services;
+use faregate_store::{Store, WalletOutcome};
 
 use crate::script::{Ask, Asker, ask, member};
 
@@ -28,6 +31,8 @@ enum Step {
     Refused(Ask),
     /// The same request is made several times.
     Repeat(usize, Ask),
+    /// A project's wallet becomes one from which entries are removed, or they are.
+    Sweep(&'static str),
 }
 
 /// Leads a program through the story. Only this version must be able to take every step.
@@ -48,6 +53,8 @@ pub(crate) async fn tell(asker: &mut Asker<'_>, is_whole: bool) {
                     take(asker, ask, &[], is_whole).await;
                 }
             }
+            Step::Sweep(project) if is_whole => sweep(asker, project).await,
+            Step::Sweep(_) => {}
         }
     }
     if is_whole {
@@ -77,9 +84,8 @@ async fn refuse(asker: &mut Asker<'_>, ask: &Ask, is_whole: bool) {
     }
 }
 
-/// A decision whose process died before it came to an answer, as its process wrote it down: there is no way to die over
-/// HTTP.
-async fn begin_passage(asker: &mut Asker<'_>) {
+/// The table, for what nobody can do over HTTP.
+fn store(asker: &Asker<'_>) -> Store {
     let config = Config {
         table: "faregate".into(),
         public_origin: asker.door.url.clone(),
@@ -88,8 +94,30 @@ async fn begin_passage(asker: &mut Asker<'_>) {
         policy: faregate_edge::config::policy(None, None).unwrap(),
         reach: faregate_domain::outbound::Reach::Public,
     };
-    let store = Services::connect_local(config, asker.door.table_url(), Clock::standing_at(asker.door.now())).store;
-    let now = asker.door.now();
+    Services::connect_local(config, asker.door.table_url(), Clock::standing_at(asker.door.now())).store
+}
+
+/// Removes what a wallet knows of its cells, which takes two dozen of them to happen by itself.
+async fn sweep(asker: &mut Asker<'_>, project: &str) {
+    let (store, project) = (store(asker), ProjectId::parse(&asker.names[project]).unwrap());
+    let wallet = store.find_wallet(&project).await.unwrap().unwrap();
+    let Some(sweeps) = wallet.sweeps else {
+        store.begin_sweeps(&project).await.unwrap();
+        return;
+    };
+    for (id, child) in &wallet.children {
+        if let Removal::AfterAcknowledging(seq) = child.removal(&store.find_cell(id).await.unwrap().unwrap().purse) {
+            store.acknowledge_return(id, seq).await.unwrap();
+        }
+    }
+    let outcome = store.sweep_wallet(&project, &Sweep { sweeps, settled: wallet.children }).await.unwrap();
+    assert!(matches!(outcome, WalletOutcome::Applied(_)), "{outcome:?}");
+}
+
+/// A decision whose process died before it came to an answer, as its process wrote it down: there is no way to die over
+/// HTTP.
+async fn begin_passage(asker: &mut Asker<'_>) {
+    let (store, now) = (store(asker), asker.door.now());
     let pledge = Pledge {
         charge: ChargeId::parse(&asker.names["held_charge"]).unwrap(),
         lane: "lane0001".into(),
@@ -239,6 +267,16 @@ const STORY: &[Step] = &[
     make(r#"{"name":"other of poor","project_id":"{poor_id}"}"#, &[("poor_other", "/data/key")]),
     plainly("poor_first", "POST /demo/paid", "{}"),
     Step::Repeat(10, ask("poor_other", "POST /demo/paid", "{}")),
+    // The same with a wallet that does not keep what it knows of its cells.
+    Step::Ask(ask("owner", "POST /v1/projects", r#"{"name":"swept"}"#), &[("swept_id", "/data/id")]),
+    plainly("owner", "POST /v1/projects/{swept_id}/allocations", r#"{"amount_usd":0.2}"#),
+    make(r#"{"name":"first of swept","project_id":"{swept_id}"}"#, &[("swept_first", "/data/key")]),
+    make(r#"{"name":"other of swept","project_id":"{swept_id}"}"#, &[("swept_other", "/data/key")]),
+    plainly("swept_first", "POST /demo/paid", "{}"),
+    Step::Sweep("swept_id"),
+    Step::Repeat(13, ask("swept_other", "POST /demo/paid", "{}")),
+    Step::Sweep("swept_id"),
+    Step::Repeat(2, ask("swept_other", "POST /demo/paid", "{}")),
     // Refused calls, which are counted.
     Step::Refused(ask("frozen", "GET /demo/free", "")),
     // Requests under an idempotency key.
