@@ -1,8 +1,9 @@
 //! How the cost of a decision grows with what is stored and with what runs: `cargo bench -p faregate-tests --bench growth`
 //!
 //! Calls and units are counts. Times are processor time on this machine, of two threads: the one that decides, with the SDK,
-//! and the one that is the table and the wire to it. `FAREGATE_MOST=100000` stops at so many items. What
-//! several instances cost is in the bench `load`.
+//! and the one that is the table and the wire to it. `FAREGATE_MOST=100000` stops at so many items, and
+//! `FAREGATE_AXIS=rows` measures along that axis only: keys, projects, children, leases, rows. What several instances cost is in
+//! the bench `load`.
 
 #![expect(clippy::unwrap_used, clippy::float_arithmetic, reason = "a measurement that fails has nothing to print")]
 
@@ -15,11 +16,23 @@ use serde_json::{Value, json};
 
 fn main() {
     let most = std::env::var("FAREGATE_MOST").map_or(1_000_000, |text| text.parse().unwrap());
-    on_own_thread(|scene| Box::pin(keys(scene, most)));
-    on_own_thread(|scene| Box::pin(projects(scene)));
-    on_own_thread(|scene| Box::pin(children(scene)));
-    on_own_thread(|scene| Box::pin(leases(scene)));
-    on_own_thread(|scene| Box::pin(rows(scene, most)));
+    let axis = std::env::var("FAREGATE_AXIS").ok();
+    let is_asked = |name: &str| axis.as_deref().is_none_or(|axis| axis == name);
+    if is_asked("keys") {
+        on_own_thread(|scene| Box::pin(keys(scene, most)));
+    }
+    if is_asked("projects") {
+        on_own_thread(|scene| Box::pin(projects(scene)));
+    }
+    if is_asked("children") {
+        on_own_thread(|scene| Box::pin(children(scene, most)));
+    }
+    if is_asked("leases") {
+        on_own_thread(|scene| Box::pin(leases(scene)));
+    }
+    if is_asked("rows") {
+        on_own_thread(|scene| Box::pin(rows(scene, most)));
+    }
 }
 
 /// A bundle whose table, and the wire to it, run on another thread.
@@ -49,7 +62,8 @@ fn on_own_thread(work: impl for<'s> FnOnce(&'s Scene) -> Work<'s>) {
     let (link, table_time) = receive.recv().unwrap();
     runtime().block_on(async {
         let meter = Arc::new(Meter::default());
-        let policy = Policy::DEFAULT_TEXT.replace("credit_usd: \"5.00\"", "credit_usd: \"1000.00\"");
+        let policy = Policy::DEFAULT_TEXT.replace("credit_usd: \"5.00\"", "credit_usd: \"1000000.00\"");
+        let policy = policy.replace("max_keys: 100,", "max_keys: 10000,");
         let bundle = Bundle::behind(link, &policy, Some(Arc::clone(&meter))).await;
         let session = bundle.newcomer().await;
         let limits = json!({"per_minute": 1000, "concurrent": 100});
@@ -149,23 +163,47 @@ async fn projects(scene: &Scene) {
     }
 }
 
-/// Other keys of the project that have money of it, each with its place in the project's wallet.
-async fn children(scene: &Scene) {
-    head("**Keys that have money of one project**:", "keys");
-    let link = &scene.bundle.link;
+/// Keys of one project that have money of it: the first calls of others, each of which fetches some, and the calls of one.
+async fn children(scene: &Scene, most: u64) {
     let project = scene.bundle.cell(&scene.key).await.owner.project.to_string();
-    for size in [1, 10, 100, 1_000, 3_000] {
-        let mut wallet = link.item(scene.table(), &project, "wallet");
-        for number in 1..size {
-            let id = format!("key_{number:016}");
-            wallet["gs"]["M"][&id] = json!({"N": "7"});
-            wallet["ga"]["M"][&id] = json!({"S": "1000000"});
+    let (mut stored, mut firsts) = (1, Vec::new());
+    head("**Keys that have money of one project**, a decision of one of them:", "keys");
+    for size in [10, 200, 1_000, 5_000].into_iter().filter(|size| *size <= most) {
+        let new = new_keys(scene, usize::try_from(size - stored).unwrap()).await;
+        for key in &new {
+            pay(scene, key).await;
         }
-        link.put(scene.table(), &wallet);
+        stored = size;
         scene.row(size, 1_000, |rounds| scene.decide(rounds)).await;
+        let others = new_keys(scene, 120).await;
+        let (warm, measured) = others.split_at(20);
+        let first_calls = async |rounds: u32| {
+            for key in if rounds == 100 { measured } else { warm } {
+                pay(scene, key).await;
+            }
+        };
+        firsts.push(scene.measure(size, 100, first_calls).await);
+        stored += 120;
     }
+    println!();
+    head("**Keys that have money of one project**, the first paid call of another, which fetches some:", "keys");
+    println!("{}", firsts.join("\n"));
     let item = scene.bundle.link.read(scene.table(), &project, "wallet").await;
     println!("\nThe wallet has {} bytes then.", item_bytes(&item));
+}
+
+async fn new_keys(scene: &Scene, count: usize) -> Vec<Caller> {
+    let owner = scene.bundle.login(&scene.session.wallet).await;
+    let mut keys = Vec::new();
+    for number in 0..count {
+        let body = json!({"name": format!("key {number}"), "environment": "production"});
+        keys.push(scene.bundle.key(&owner, body).await.1);
+    }
+    keys
+}
+
+async fn pay(scene: &Scene, key: &Caller) {
+    assert_eq!(scene.bundle.knock(key, "POST", "/demo/paid").await.status, 200);
 }
 
 /// Calls of the key that run, each with its lease.

@@ -6,7 +6,7 @@ use crate::{
     client_session::ClientPass,
     counters::Stale,
     denial::{Denial, LimitSource},
-    funding::{Grant, Need, TokenSlice, Wallet},
+    funding::{Grant, Need, TokenSlice},
     id::SessionId,
     key::KeyHash,
     lease::Lease,
@@ -376,21 +376,6 @@ pub fn over_ceiling(cell: &Cell, pass: &ClientPass, cost: MicroUsd) -> Option<De
         limit: Some(ceiling),
         retry_at: held().map(|lease| lease.end).min().filter(|_| may_return),
     })
-}
-
-/// The 402 of a project that lacks `shortage`, and whose cells hold nothing that could be taken back.
-#[must_use]
-pub fn project_is_dry(wallet: &Wallet, cells: &[Cell], shortage: MicroUsd) -> Denial {
-    let sum = |of: fn(&Cell) -> MicroUsd| cells.iter().map(of).fold(MicroUsd::ZERO, MicroUsd::plus);
-    let (held, reserved) = (sum(|cell| cell.purse.balance), sum(|cell| cell.purse.reserved));
-    let may_return = wallet.available.plus(reserved) >= shortage;
-    Denial::InsufficientCredits {
-        source: LimitSource::Project,
-        spent: wallet.allocated.minus(wallet.available).minus(held).minus(reserved),
-        reserved,
-        limit: Some(wallet.allocated),
-        retry_at: cells.iter().filter_map(|cell| cell.leases.first_end()).min().filter(|_| may_return),
-    }
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::{
     cell::{CellId, Purse},
     denial::{Exhausted, LimitSource},
+    drought::Drought,
     limit::{Opening, Rate},
     money::MicroUsd,
     recall::CLOSED,
@@ -62,6 +63,8 @@ pub struct Wallet {
     pub children: BTreeMap<CellId, Child>,
     /// How often entries of cells were removed; `None` for a wallet that keeps them all. See [`crate::sweep`].
     pub sweeps: Option<u64>,
+    /// The last look at all cells that found too little; only where entries are removed, which is where cells are many.
+    pub drought: Option<Drought>,
 }
 
 /// What a wallet knows of one cell.

@@ -12,6 +12,7 @@ pub mod counters;
 pub mod credential;
 pub mod delegation;
 pub mod denial;
+pub mod drought;
 pub mod explanation;
 pub mod funding;
 pub mod header;

@@ -1,10 +1,11 @@
 //! What a project would do for a request that its key cannot pay for by itself, without anything being moved.
 
 use crate::{
-    attempt::{Attempt, out_of_credit, project_is_dry},
+    attempt::{Attempt, out_of_credit},
     cell::{Cell, CellId},
     clawback::reclaimable,
     denial::Denial,
+    drought::{Drought, Holdings},
     funding::{Funding, Grant, Wallet},
     money::MicroUsd,
     time::Timestamp,
@@ -66,8 +67,10 @@ impl Household {
                     return Support::Dry(out_of_credit(&cell, need.shortage));
                 }
                 Funding::Dry if is_gathered => {
-                    let cells: Vec<Cell> = self.siblings.into_iter().map(|(_, cell)| cell).chain([cell]).collect();
-                    return Support::Dry(project_is_dry(&self.wallet, &cells, need.shortage));
+                    let cells = self.siblings.iter().map(|(_, cell)| cell).chain([&cell]);
+                    let holdings = Holdings::of(cells);
+                    let drought = Drought { at: attempt.now, shortage: need.shortage, holdings };
+                    return Support::Dry(drought.denial(&self.wallet));
                 }
                 Funding::Dry => {
                     self.gather(&attempt.cell, &cell, need.shortage, attempt.now);

@@ -2,16 +2,15 @@
 //! on its way is brought home.
 
 use faregate_domain::{
-    attempt::project_is_dry,
     cell::{Cell, CellId},
     clawback::reclaimable,
-    denial::Denial,
+    drought::{Drought, Holdings},
     funding::{Return, Wallet},
     id::ProjectId,
     money::MicroUsd,
     time::Timestamp,
 };
-use faregate_store::Outcome;
+use faregate_store::{Outcome, WalletOutcome};
 
 use crate::{Gate, GateError, kin::CELLS_AT_ONCE};
 
@@ -21,8 +20,8 @@ pub(crate) enum Found {
     Moved(Wallet),
     /// The cell itself has money by now.
     InCell,
-    /// Nobody has anything, and nothing is on its way.
-    Nothing(Denial),
+    /// Nobody has anything, and nothing is on its way; the wallet as it was then.
+    Nothing(Wallet, Drought),
 }
 
 impl Gate {
@@ -76,8 +75,21 @@ impl Gate {
                 }
             }
         }
-        let cells: Vec<Cell> = seen.into_iter().map(|(_, cell)| cell).collect();
-        Ok(Found::Nothing(project_is_dry(&after, &cells, shortage)))
+        let holdings = Holdings::of(seen.iter().map(|(_, cell)| cell));
+        Ok(Found::Nothing(after, Drought { at: now, shortage, holdings }))
+    }
+
+    /// Writes down that all cells were looked at, so that others need not do so at once; where they are few, each looks for
+    /// itself.
+    pub(crate) async fn note_drought(&self, project: &ProjectId, wallet: &Wallet, drought: &Drought) {
+        let Some(sweeps) = wallet.sweeps else { return };
+        match self.services().store.note_drought(project, sweeps, drought).await {
+            Ok(WalletOutcome::Applied(wallet) | WalletOutcome::Refused(Some(wallet))) => {
+                self.memory.saw_wallet(project, &wallet);
+            }
+            Ok(WalletOutcome::Refused(None)) => {}
+            Err(error) => tracing::warn!(%error, "the next call looks at all cells again"),
+        }
     }
 
     /// Brings to its end what somebody began between a cell and its wallet and did not finish. `sweeps` is the wallet's

@@ -103,10 +103,17 @@ impl Gate {
                     if own.purse.room() < need.shortage {
                         return Ok(Some(out_of_credit(&own, need.shortage)));
                     }
+                    let drought = wallet.drought.and_then(|it| it.again(&wallet, need.shortage, attempt.now));
+                    if let Some(denial) = drought {
+                        return Ok(Some(denial));
+                    }
                     match self.claw_back(&attempt.cell, &own, &wallet, need.shortage, attempt.now).await? {
                         Found::Moved(now) => wallet = now,
                         Found::InCell => return Ok(None),
-                        Found::Nothing(denial) => return Ok(Some(denial)),
+                        Found::Nothing(wallet, drought) => {
+                            self.note_drought(project, &wallet, &drought).await;
+                            return Ok(Some(drought.denial(&wallet)));
+                        }
                     }
                 }
                 // What was remembered is not enough to refuse anybody, or to tell a cell that it is wrong.

@@ -5,6 +5,7 @@
 //! hs ha hr sw      the same three once entries are removed, and how often they were; `gs ga rr` are then absent
 //! tl tb tc tw      the project's rate: sustained, burst, capacity, window (s)
 //! m<k> w wt ws     tokens left in a window, highest window
+//! dr               the last look at all cells that found too little: a when, s for what, h r e what they held
 //! sv sc            how often what the cells repeat of the project was changed, and which change began to count the
 //!                  rate anew; absent = never
 //! ```
@@ -32,6 +33,8 @@ use crate::{
 };
 
 mod sweep;
+
+use sweep::parse_drought;
 
 impl Store {
     /// Reads a project's wallet.
@@ -248,6 +251,7 @@ pub(crate) fn parse_wallet(item: &Item) -> Result<Wallet, StoreError> {
         counting_since: change("sc")?,
         children: children(item)?,
         sweeps: item.get("sw").map(|value| parse_number(value).ok_or_else(|| malformed("sw"))).transpose()?,
+        drought: item.get("dr").map(|value| parse_drought(value).ok_or_else(|| malformed("dr"))).transpose()?,
     })
 }
 

@@ -220,3 +220,23 @@ async fn an_audit_of_swept_wallets_agrees_while_calls_go_on_and_finds_a_cent_too
     let found = keys.audited().await.differences;
     assert_eq!((found.len(), found[0].item.as_str()), (1, keys.project.to_string().as_str()), "{found:?}");
 }
+
+#[tokio::test]
+async fn that_all_of_many_keys_have_nothing_is_believed_for_a_moment_and_of_few_never() {
+    for is_swept in [true, false] {
+        let keys = Keys::new(3).await;
+        let store = &keys.bundle.services.store;
+        if is_swept {
+            store.begin_sweeps(&keys.project).await.unwrap();
+        }
+        while keys.pay(0).await == 200 {}
+        assert_eq!(keys.wallet().await.drought.is_some(), is_swept);
+        // Money comes back to a cell.
+        let seq = keys.cell(1).await.purse.grant_seq + 1;
+        store.credit(&keys.ids[1], &Grant { amount: usd(10_000), tokens: None, seq }).await.unwrap();
+        assert_eq!(keys.pay(2).await, if is_swept { 402 } else { 200 });
+        keys.bundle.clock.advance_ms(1_000);
+        assert_eq!(keys.pay(2).await, if is_swept { 200 } else { 402 });
+        assert_eq!(keys.pay(1).await, 402);
+    }
+}

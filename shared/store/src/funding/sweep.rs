@@ -1,11 +1,21 @@
 //! Removes from a wallet the entries of cells that nothing is on its way to or from; see [`faregate_domain::sweep`].
 
-use faregate_domain::{cell::CellId, id::ProjectId, sweep::Sweep};
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use faregate_domain::{
+    cell::CellId,
+    drought::{Drought, Holdings},
+    id::ProjectId,
+    money::MicroUsd,
+    sweep::Sweep,
+    time::Timestamp,
+};
 
 use super::{Maps, WALLET, WalletOutcome, require_sweeps};
 use crate::{
     Outcome, Store, StoreError,
-    cell::CELL,
+    cell::{CELL, parse_number},
     expression::{Builder, Write},
 };
 
@@ -36,6 +46,23 @@ impl Store {
         self.send_to_wallet(&sweeping(project, sweep)).await
     }
 
+    /// Notes in a swept wallet that all cells were looked at and had too little.
+    ///
+    /// # Errors
+    /// [`StoreError`] when DynamoDB gave no answer; it may be noted.
+    pub async fn note_drought(
+        &self,
+        project: &ProjectId,
+        sweeps: u64,
+        drought: &Drought,
+    ) -> Result<WalletOutcome, StoreError> {
+        let mut builder = Builder::default();
+        require_sweeps(&mut builder, Some(sweeps));
+        builder.value(":dr", AttributeValue::M(drought_map(drought)));
+        builder.set("dr = :dr");
+        self.send_to_wallet(&builder.build(project.to_string(), WALLET)).await
+    }
+
     /// Tells a cell that its last return has arrived, if that is its last.
     ///
     /// # Errors
@@ -47,6 +74,30 @@ impl Store {
         builder.require("rs = :n");
         self.send(&builder.build(child.partition(), CELL)).await
     }
+}
+
+fn drought_map(drought: &Drought) -> HashMap<String, AttributeValue> {
+    let Drought { at, shortage, holdings: Holdings { held, reserved, first_end } } = drought;
+    let amounts = [("s", shortage), ("h", held), ("r", reserved)].map(|(name, amount)| (name, amount.micro_usd()));
+    let numbers = amounts.into_iter().chain([("a", at.epoch_ms())]);
+    let numbers = numbers.chain(first_end.map(|end| ("e", end.epoch_ms())));
+    numbers.map(|(name, number)| (name.to_owned(), AttributeValue::N(number.to_string()))).collect()
+}
+
+/// Reads what was noted of a look at all cells.
+pub(super) fn parse_drought(value: &AttributeValue) -> Option<Drought> {
+    let map = value.as_m().ok()?;
+    let number = |name| map.get(name).and_then(parse_number::<u64>);
+    let amount = |name| MicroUsd::new(number(name)?).ok();
+    let first_end = match map.get("e") {
+        Some(end) => Some(Timestamp::from_epoch_ms(parse_number(end)?)),
+        None => None,
+    };
+    Some(Drought {
+        at: Timestamp::from_epoch_ms(number("a")?),
+        shortage: amount("s")?,
+        holdings: Holdings { held: amount("h")?, reserved: amount("r")?, first_end },
+    })
 }
 
 fn sweeping(project: &ProjectId, sweep: &Sweep) -> Write {

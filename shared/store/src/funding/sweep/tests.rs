@@ -163,6 +163,24 @@ async fn a_cell_is_told_of_its_last_return_only() {
     assert_eq!(store.find_cell(&id).await.unwrap().unwrap().purse.acknowledged, 1);
 }
 
+#[tokio::test]
+async fn a_look_is_noted_in_a_wallet_that_was_not_swept_since() {
+    let bench = Bench::swept().await;
+    let mut drought = Drought {
+        at: Timestamp::from_epoch_ms(1_760_000_000_123),
+        shortage: usd(7),
+        holdings: Holdings { held: usd(1), reserved: usd(2), first_end: Some(Timestamp::from_epoch_ms(5_001)) },
+    };
+    for end in [drought.holdings.first_end, None] {
+        drought.holdings.first_end = end;
+        let noted = bench.store.note_drought(&bench.project, 0, &drought).await.unwrap();
+        assert!(matches!(noted, WalletOutcome::Applied(wallet) if wallet.drought == Some(drought)));
+    }
+    let later = Drought { shortage: usd(8), ..drought };
+    assert!(matches!(bench.store.note_drought(&bench.project, 1, &later).await.unwrap(), WalletOutcome::Refused(_)));
+    assert_eq!(bench.wallet().await.drought, Some(drought));
+}
+
 #[test]
 fn the_largest_sweep_is_within_what_dynamodb_allows() {
     let settled = (0..24).map(|number| (key(number), child(u64::MAX / 2, u64::MAX / 2))).collect();
