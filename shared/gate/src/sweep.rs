@@ -37,10 +37,12 @@ impl Gate {
                 settled.insert(id.clone(), *child);
             }
         }
-        if settled.is_empty() {
-            return self.bring_home(owner, &mut cells, &mut wallet).await;
+        if 2 * settled.len() < cells.len() {
+            self.bring_home(owner, &mut cells, &mut wallet).await?;
         }
-        self.learn(project, self.services().store.sweep_wallet(project, &Sweep { sweeps, settled }).await?)?;
+        if !settled.is_empty() {
+            self.learn(project, self.services().store.sweep_wallet(project, &Sweep { sweeps, settled }).await?)?;
+        }
         Ok(())
     }
 
@@ -54,7 +56,7 @@ impl Gate {
         })
     }
 
-    /// Where everything is on its way, whoever sent it may have died: it is brought home, to be removed the next time.
+    /// Where most is on its way, whoever sent it may have died: it is brought home, to be removed the next time.
     async fn bring_home(
         &self,
         owner: &Owner,

@@ -229,6 +229,7 @@ async fn that_all_of_many_keys_have_nothing_is_believed_for_a_moment_and_of_few_
         if is_swept {
             store.begin_sweeps(&keys.project).await.unwrap();
         }
+        assert_eq!(keys.pay(1).await, 200);
         while keys.pay(0).await == 200 {}
         assert_eq!(keys.wallet().await.drought.is_some(), is_swept);
         // Money comes back to a cell.
