@@ -8,13 +8,13 @@ use crate::{
     time::Timestamp,
 };
 
-/// Too little: when that was seen, for what, and what the cells held then.
+/// Too little: when that was so, for what, and what the cells held then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Drought {
-    /// When the look began.
+    /// A moment at which it was so: between two looks that found the same.
     pub at: Timestamp,
-    /// What was lacking, in the wallet and in all cells together.
-    pub shortage: MicroUsd,
+    /// More than wallet and cells had together, the cell that asked among them.
+    pub price: MicroUsd,
     /// What the cells held.
     pub holdings: Holdings,
 }
@@ -42,11 +42,11 @@ impl Holdings {
 }
 
 impl Drought {
-    /// The 402 of a project that lacks this, and whose cells hold nothing that could be taken back.
+    /// The 402 of a cell that lacks `shortage`, in a project whose cells hold nothing that could be taken back.
     #[must_use]
-    pub fn denial(&self, wallet: &Wallet) -> Denial {
+    pub fn denial(&self, wallet: &Wallet, shortage: MicroUsd) -> Denial {
         let Holdings { held, reserved, first_end } = self.holdings;
-        let may_return = wallet.available.plus(reserved) >= self.shortage;
+        let may_return = wallet.available.plus(reserved) >= shortage;
         Denial::InsufficientCredits {
             source: LimitSource::Project,
             spent: wallet.allocated.minus(wallet.available).minus(held).minus(reserved),
@@ -56,12 +56,12 @@ impl Drought {
         }
     }
 
-    /// The 402 of a call that lacks at least as much so soon after the look that another would find the same: what has come
-    /// back to a cell since is found a second later.
+    /// Whether a cell that holds `balance` and lacks `shortage` would find the same, as far as that can be told without
+    /// another look: so soon after this one, and for no lower price. What has come back to a cell since is found later.
     #[must_use]
-    pub fn again(&self, wallet: &Wallet, shortage: MicroUsd, now: Timestamp) -> Option<Denial> {
-        let is_fresh = self.at <= now && self.at.ms_until(now) < BELIEVED_MS;
-        (is_fresh && shortage >= self.shortage).then(|| Self { shortage, ..*self }.denial(wallet))
+    pub fn holds_for(&self, balance: MicroUsd, shortage: MicroUsd, now: Timestamp) -> bool {
+        let apart_ms = self.at.ms_until(now).max(now.ms_until(self.at));
+        apart_ms < BELIEVED_MS && balance.plus(shortage) >= self.price
     }
 }
 
@@ -77,14 +77,19 @@ mod tests {
     }
 
     #[test]
-    fn a_look_is_believed_for_a_moment_and_for_no_less_than_it_looked_for() {
-        let seen = Drought { at: Timestamp::from_epoch_ms(5_000), shortage: usd(10), holdings: Holdings::default() };
-        let wallet = Wallet { available: usd(4), allocated: usd(100), ..Wallet::default() };
-        let again = |shortage, ms| seen.again(&wallet, usd(shortage), Timestamp::from_epoch_ms(ms)).is_some();
-        for (shortage, ms, holds) in
-            [(10, 5_000, true), (11, 5_899, true), (10, 5_900, false), (9, 5_000, false), (10, 4_999, false)]
-        {
-            assert_eq!(again(shortage, ms), holds, "{shortage} {ms}");
+    fn a_look_is_believed_for_a_moment_and_for_no_lower_price() {
+        let seen = Drought { at: Timestamp::from_epoch_ms(5_000), price: usd(10), holdings: Holdings::default() };
+        for (balance, shortage, ms, holds) in [
+            (0, 10, 5_000, true),
+            (7, 4, 5_899, true),
+            (0, 10, 5_900, false),
+            (4, 5, 5_000, false),
+            // Somebody's clock is ahead.
+            (0, 10, 4_101, true),
+            (0, 10, 4_100, false),
+        ] {
+            let now = Timestamp::from_epoch_ms(ms);
+            assert_eq!(seen.holds_for(usd(balance), usd(shortage), now), holds, "{balance} {shortage} {ms}");
         }
     }
 
@@ -93,8 +98,9 @@ mod tests {
         let end = Some(Timestamp::from_epoch_s(60));
         let holdings = Holdings { held: usd(3), reserved: usd(8), first_end: end };
         let wallet = Wallet { available: usd(4), allocated: usd(100), ..Wallet::default() };
+        let drought = Drought { at: Timestamp::from_epoch_s(0), price: usd(20), holdings };
         for (shortage, back) in [(12, end), (13, None)] {
-            let denial = Drought { at: Timestamp::from_epoch_s(0), shortage: usd(shortage), holdings }.denial(&wallet);
+            let denial = drought.denial(&wallet, usd(shortage));
             let Denial::InsufficientCredits { spent, reserved, limit, retry_at, .. } = denial else { panic!() };
             assert_eq!((spent, reserved, limit, retry_at), (usd(85), usd(8), Some(usd(100)), back));
         }

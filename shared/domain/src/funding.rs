@@ -148,6 +148,12 @@ impl Wallet {
         Some(purse.returns).filter(|returned| returned.seq > self.received(child, purse))
     }
 
+    /// Whether it is as it was, whatever was noted of a look at the cells.
+    #[must_use]
+    pub fn is_unmoved_since(&self, before: &Self) -> bool {
+        *self == Self { drought: self.drought, ..before.clone() }
+    }
+
     /// The number of the last return that has arrived from the cell.
     #[must_use]
     pub fn received(&self, child: &CellId, purse: &Purse) -> u64 {
@@ -229,7 +235,7 @@ impl Wallet {
 
     /// The tokens to grant: few to a cell that has taken none lately, then twice as many each time it comes back within
     /// the window, so that one which stops leaves no more unused than it used; never more than half of an equal share
-    /// of what is left among the cells that took some in this window.
+    /// of what is left among the cells that took some in this window, as far as the wallet still knows them.
     fn share(&self, child: &CellId, bucket: &TokenBucket, left: u64) -> u64 {
         let index = bucket.window.index;
         let first = u64::from(bucket.rate.quota.capacity()) / FIRST_SLICE_PART;

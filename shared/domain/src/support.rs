@@ -69,8 +69,8 @@ impl Household {
                 Funding::Dry if is_gathered => {
                     let cells = self.siblings.iter().map(|(_, cell)| cell).chain([&cell]);
                     let holdings = Holdings::of(cells);
-                    let drought = Drought { at: attempt.now, shortage: need.shortage, holdings };
-                    return Support::Dry(drought.denial(&self.wallet));
+                    let drought = Drought { at: attempt.now, price: attempt.cost, holdings };
+                    return Support::Dry(drought.denial(&self.wallet, need.shortage));
                 }
                 Funding::Dry => {
                     self.gather(&attempt.cell, &cell, need.shortage, attempt.now);

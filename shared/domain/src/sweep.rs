@@ -27,7 +27,7 @@ pub enum Removal {
     Now,
     /// Remove it once the cell was told that this return has arrived.
     AfterAcknowledging(u64),
-    /// Keep it: something is on its way.
+    /// Keep it: something is on its way, or it has changed since it was seen.
     Not,
 }
 
@@ -53,13 +53,27 @@ impl Child {
     /// What may be done about this entry, given its cell.
     #[must_use]
     pub fn removal(&self, purse: &Purse) -> Removal {
-        if self.last.seq > purse.grant_seq || purse.returns.seq > self.returned.max(purse.acknowledged) {
+        let is_on_its_way =
+            self.last.seq > purse.grant_seq || purse.returns.seq > self.returned.max(purse.acknowledged);
+        // The cell has come further than the entry says: it is not as it was seen any more.
+        let is_older = |seen, known| 0 < seen && seen < known;
+        if is_on_its_way || is_older(self.last.seq, purse.grant_seq) || is_older(self.returned, purse.acknowledged) {
             return Removal::Not;
         }
         if self.returned > purse.acknowledged { Removal::AfterAcknowledging(self.returned) } else { Removal::Now }
     }
 }
 
+impl Sweep {
+    /// Whether it removes so many that others, whose debits it refuses, should have to read their cells again for it.
+    #[must_use]
+    pub fn is_worthwhile(&self) -> bool {
+        self.settled.len() >= FEWEST_SWEPT
+    }
+}
+
+/// A sweep of fewer can wait.
+const FEWEST_SWEPT: usize = 4;
 /// With this many entries a wallet's item is about as large as one write unit pays for.
 const CROWDED: usize = 24;
 /// So many stay.
@@ -94,8 +108,9 @@ mod tests {
         for (entry, purse, removal) in [
             (child(4, 0), purse(4, 0, 0), Removal::Now),
             (child(4, 0), purse(3, 0, 0), Removal::Not),
-            // The cell has received more since, which a debit wrote over this entry: then it is not as it was seen.
-            (child(4, 0), purse(5, 0, 0), Removal::Now),
+            (child(4, 0), purse(5, 0, 0), Removal::Not),
+            (child(4, 1), purse(4, 2, 2), Removal::Not),
+            (child(0, 2), purse(5, 2, 2), Removal::Now),
             (child(4, 1), purse(4, 1, 1), Removal::Now),
             (child(4, 1), purse(4, 1, 0), Removal::AfterAcknowledging(1)),
             (child(4, 1), purse(4, 2, 1), Removal::Not),

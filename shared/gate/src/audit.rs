@@ -60,8 +60,8 @@ impl Auditor {
             books.insert(cell, kept);
         }
         let mut differences = Vec::new();
-        for _ in 0..LOOKS {
-            differences = self.wallets(id, &mut books).await?;
+        for look in 0..LOOKS {
+            differences = self.wallets(id, &mut books, look > 0).await?;
             if differences.is_empty() {
                 return Ok(());
             }

@@ -2,7 +2,7 @@
 //! on its way is brought home.
 
 use faregate_domain::{
-    cell::{Cell, CellId},
+    cell::{Cell, CellId, Owner},
     clawback::reclaimable,
     drought::{Drought, Holdings},
     funding::{Return, Wallet},
@@ -12,7 +12,7 @@ use faregate_domain::{
 };
 use faregate_store::{Outcome, WalletOutcome};
 
-use crate::{Gate, GateError, kin::CELLS_AT_ONCE};
+use crate::{Gate, GateError};
 
 /// What a look at all cells of a project brought.
 pub(crate) enum Found {
@@ -41,42 +41,47 @@ impl Gate {
         let project = &cell.owner.project;
         let mut wallet = wallet.clone();
         let before = wallet.clone();
-        let kin = self.kin(&cell.owner, &before).await?.into_iter().filter(|id| id != own);
-        let kin: Vec<CellId> = std::iter::once(own.clone()).chain(kin).collect();
-        let mut seen = Vec::new();
-        for ids in kin.chunks(CELLS_AT_ONCE) {
-            let sweeps = wallet.sweeps;
-            let mut cells = self.cells_of(&cell.owner, ids).await?;
-            for id in ids {
-                let Some(mut sibling) = cells.remove(id) else { continue };
-                self.settle_ways(project, id, &mut sibling, &mut wallet, sweeps).await?;
-                if id != own {
-                    let amount = reclaimable(&sibling, shortage.minus(wallet.available), now);
-                    self.reclaim(project, id, &mut sibling, &mut wallet, amount).await?;
-                } else if sibling.purse.balance > cell.purse.balance {
-                    return Ok(Found::InCell);
-                }
-                seen.push((id, sibling));
-                if wallet.available >= shortage {
-                    return Ok(Found::Moved(wallet));
+        let named = before.children.keys().filter(|id| *id != own);
+        let mut kin: Vec<CellId> = std::iter::once(own).chain(named).cloned().collect();
+        let (mut seen, mut is_whole) = (Vec::new(), false);
+        while !kin.is_empty() {
+            for ids in kin.chunks(CELLS_AT_ONCE) {
+                let sweeps = wallet.sweeps;
+                let mut cells = self.cells_of(&cell.owner, ids).await?;
+                for id in ids {
+                    let Some(mut sibling) = cells.remove(id) else { continue };
+                    self.settle_ways(project, id, &mut sibling, &mut wallet, sweeps).await?;
+                    if id != own {
+                        let amount = reclaimable(&sibling, shortage.minus(wallet.available), now);
+                        self.reclaim(&cell.owner, id, &mut sibling, &mut wallet, amount).await?;
+                    } else if sibling.purse.balance > cell.purse.balance {
+                        return Ok(Found::InCell);
+                    }
+                    seen.push((id.clone(), sibling));
+                    if wallet.available >= shortage {
+                        return Ok(Found::Moved(wallet));
+                    }
                 }
             }
+            kin = match std::mem::replace(&mut is_whole, true) {
+                true => Vec::new(),
+                false => self.unnamed_kin(&cell.owner, &before).await?.into_iter().filter(|id| id != own).collect(),
+            };
         }
+        let at = self.services().clock.now();
         let after = self.read_wallet(project).await?;
-        if wallet != before || after != before {
+        if !wallet.is_unmoved_since(&before) || !after.is_unmoved_since(&before) {
             return Ok(Found::Moved(after));
         }
-        for seen in seen.chunks(CELLS_AT_ONCE) {
-            let ids: Vec<CellId> = seen.iter().map(|(id, _)| (*id).clone()).collect();
-            let again = self.cells_of(&cell.owner, &ids).await?;
-            for (id, seen) in seen {
-                if again.get(id).is_none_or(|again| again.purse != seen.purse) {
-                    return Ok(if *id == own { Found::InCell } else { Found::Moved(after) });
-                }
+        let ids: Vec<CellId> = seen.iter().map(|(id, _)| id.clone()).collect();
+        let again = self.cells_of(&cell.owner, &ids).await?;
+        for (id, seen) in &seen {
+            if again.get(id).is_none_or(|again| again.purse != seen.purse) {
+                return Ok(if id == own { Found::InCell } else { Found::Moved(after) });
             }
         }
         let holdings = Holdings::of(seen.iter().map(|(_, cell)| cell));
-        Ok(Found::Nothing(after, Drought { at: now, shortage, holdings }))
+        Ok(Found::Nothing(after, Drought { at, price: shortage.plus(cell.purse.balance), holdings }))
     }
 
     /// Writes down that all cells were looked at, so that others need not do so at once; where they are few, each looks for
@@ -131,23 +136,41 @@ impl Gate {
 
     async fn reclaim(
         &self,
-        project: &ProjectId,
+        owner: &Owner,
         id: &CellId,
         cell: &mut Cell,
         wallet: &mut Wallet,
         amount: MicroUsd,
     ) -> Result<(), GateError> {
+        let (store, project) = (&self.services().store, &owner.project);
         // A return begins only where the last one is known to have arrived.
         if amount == MicroUsd::ZERO || wallet.received(id, &cell.purse) != cell.purse.returns.seq {
             return Ok(());
         }
         let sent = Return { amount, seq: cell.purse.returns.seq + 1 };
-        if let Outcome::Applied(left) = self.services().store.begin_return(id, &sent).await? {
-            *cell = *left;
-            let sweeps = wallet.sweeps;
-            let outcome = self.services().store.receive_return(project, id, &sent, sweeps).await?;
+        let mut sweeps = wallet.sweeps;
+        let Outcome::Applied(left) = store.begin_return(id, &sent).await? else { return Ok(()) };
+        *cell = *left;
+        for _ in 0..MAX_RECEIPTS {
+            let outcome = store.receive_return(project, id, &sent, sweeps).await?;
             *wallet = self.learn(project, outcome)?;
+            if wallet.pending_return(id, &cell.purse).is_none() {
+                break;
+            }
+            // Entries were removed meanwhile, perhaps this return's.
+            sweeps = wallet.sweeps;
+            *cell = store.find_cell(id).await?.ok_or(GateError::NoCell)?;
+        }
+        // Each return adds an entry.
+        if self.tidy_wallet(owner).await
+            && let Some(swept) = self.memory.find_wallet(project)
+        {
+            *wallet = swept;
         }
         Ok(())
     }
 }
+
+/// How many cells are read at once.
+const CELLS_AT_ONCE: usize = 200;
+const MAX_RECEIPTS: u32 = 4;

@@ -12,7 +12,7 @@ use faregate_domain::{
     support::Household,
 };
 
-use crate::{Gate, GateError, Request, claim::Claim, kin::CELLS_AT_ONCE, pass::attempt_of};
+use crate::{Gate, GateError, Request, claim::Claim, pass::attempt_of};
 
 /// An explanation and what it was read from.
 #[derive(Clone, Debug)]
@@ -69,11 +69,9 @@ impl Gate {
 
     /// The cells, other than `own`, that may have money of its project.
     async fn siblings(&self, own: &CellId, cell: &Cell, wallet: &Wallet) -> Result<Vec<(CellId, Cell)>, GateError> {
-        let mut siblings = Vec::new();
-        for ids in self.kin(&cell.owner, wallet).await?.chunks(CELLS_AT_ONCE) {
-            siblings.extend(self.cells_of(&cell.owner, ids).await?.into_iter().filter(|(id, _)| id != own));
-        }
-        Ok(siblings)
+        let named = wallet.children.keys().cloned();
+        let ids: Vec<CellId> = named.chain(self.unnamed_kin(&cell.owner, wallet).await?).collect();
+        Ok(self.cells_of(&cell.owner, &ids).await?.into_iter().filter(|(id, _)| id != own).collect())
     }
 }
 

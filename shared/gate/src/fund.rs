@@ -1,7 +1,7 @@
 //! Fetching what a request lacks: money and tokens of the project's rate, from the project's wallet to the cell.
 
 use faregate_domain::{
-    attempt::{Attempt, out_of_credit},
+    attempt::{Attempt, Next, out_of_credit},
     cell::{Cell, CellId},
     denial::Denial,
     funding::{Funding, Grant, Need, Wallet},
@@ -15,9 +15,7 @@ impl Gate {
     /// Fetches ahead what the cell, as it was last seen, will lack: the write that would be refused for want of it is
     /// saved. Where the guess is wrong, the wallet refuses and the attempt goes without.
     pub(crate) async fn foreseen(&self, attempt: Attempt, seen: &Cell) -> Result<Attempt, GateError> {
-        if foresee(&attempt, seen).is_none() {
-            return Ok(attempt);
-        }
+        let Some(need) = foresee(&attempt, seen) else { return Ok(attempt) };
         let project = &seen.owner.project;
         let wallet = self.memory.find_wallet(project);
         let Some(wallet) = wallet.filter(|wallet| wallet.latest(attempt.now) == attempt.now) else {
@@ -25,6 +23,9 @@ impl Gate {
         };
         let cell = match wallet.sweeps {
             None => seen.clone(),
+            Some(_) if !matches!(wallet.fund(&attempt.cell, &seen.purse, &need), Funding::Debit(_)) => {
+                return Ok(attempt);
+            }
             Some(_) => match self.services().store.find_cell(&attempt.cell).await? {
                 Some(cell) => cell,
                 None => return Ok(attempt),
@@ -60,7 +61,9 @@ impl Gate {
             if wallet.sweeps != sweeps {
                 sweeps = wallet.sweeps;
                 let now = self.services().store.find_cell(&attempt.cell).await?;
-                let Some(now) = now.filter(|now| attempt.judge(Some(now)).is_ok()) else { return Ok(None) };
+                let is_needed =
+                    |cell: &Cell| matches!(attempt.judge(Some(cell)), Ok(Next::Again(_) | Next::Fund { .. }));
+                let Some(now) = now.filter(is_needed) else { return Ok(None) };
                 *attempt = attempt.fitted(&now);
                 own = now;
             }
@@ -103,16 +106,16 @@ impl Gate {
                     if own.purse.room() < need.shortage {
                         return Ok(Some(out_of_credit(&own, need.shortage)));
                     }
-                    let drought = wallet.drought.and_then(|it| it.again(&wallet, need.shortage, attempt.now));
-                    if let Some(denial) = drought {
-                        return Ok(Some(denial));
+                    let (balance, now) = (own.purse.balance, self.services().clock.now());
+                    if let Some(drought) = wallet.drought.filter(|it| it.holds_for(balance, need.shortage, now)) {
+                        return Ok(Some(drought.denial(&wallet, need.shortage)));
                     }
                     match self.claw_back(&attempt.cell, &own, &wallet, need.shortage, attempt.now).await? {
                         Found::Moved(now) => wallet = now,
                         Found::InCell => return Ok(None),
                         Found::Nothing(wallet, drought) => {
                             self.note_drought(project, &wallet, &drought).await;
-                            return Ok(Some(drought.denial(&wallet)));
+                            return Ok(Some(drought.denial(&wallet, need.shortage)));
                         }
                     }
                 }

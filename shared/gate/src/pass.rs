@@ -221,10 +221,8 @@ impl Gate {
         {
             tracing::warn!(%error, "lapsed leases stay for now");
         }
-        if passed.attempt.grant.is_some()
-            && let Err(error) = self.sweep_wallet(&cell.owner).await
-        {
-            tracing::warn!(%error, "the project's wallet stays as large as it is for now");
+        if passed.attempt.grant.is_some() {
+            self.tidy_wallet(&cell.owner).await;
         }
     }
 }

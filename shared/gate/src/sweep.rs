@@ -1,9 +1,10 @@
-//! Keeps a project's wallet small: entries of cells that nothing is on its way to or from are removed from it, a dozen at a
-//! time, by whoever has just made it grow.
+//! Keeps a project's wallet small: entries of cells that nothing is on its way to or from are removed from it, up to two dozen
+//! at a time, by whoever has just made it grow.
 
 use std::{
     collections::{BTreeMap, HashSet},
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use faregate_domain::{
@@ -17,11 +18,24 @@ use faregate_store::Outcome;
 use crate::{Gate, GateError};
 
 impl Gate {
-    /// Removes entries from a project's wallet, if it was crowded when it was last seen and nobody else in this process
-    /// does so already.
-    pub(crate) async fn sweep_wallet(&self, owner: &Owner) -> Result<(), GateError> {
+    /// Removes entries from a project's wallet, if it was crowded when it was last seen; whether that was so. Whatever fails
+    /// or takes too long is left to the next.
+    pub(crate) async fn tidy_wallet(&self, owner: &Owner) -> bool {
+        if self.memory.find_wallet(&owner.project).is_none_or(|wallet| !wallet.is_crowded()) {
+            return false;
+        }
+        match tokio::time::timeout(PATIENCE, self.sweep_wallet(owner)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "the project's wallet stays as large as it is for now"),
+            Err(_) => tracing::warn!("sweeping the project's wallet takes too long"),
+        }
+        true
+    }
+
+    /// Removes what may be removed, unless somebody else in this process does so already.
+    async fn sweep_wallet(&self, owner: &Owner) -> Result<(), GateError> {
         let project = &owner.project;
-        let Some(mut wallet) = self.memory.find_wallet(project).filter(Wallet::is_crowded) else { return Ok(()) };
+        let Some(mut wallet) = self.memory.find_wallet(project) else { return Ok(()) };
         let Some(_broom) = self.brooms.take(project) else { return Ok(()) };
         if wallet.sweeps.is_none() {
             wallet = self.learn(project, self.services().store.begin_sweeps(project).await?)?;
@@ -40,8 +54,9 @@ impl Gate {
         if 2 * settled.len() < cells.len() {
             self.bring_home(owner, &mut cells, &mut wallet).await?;
         }
-        if !settled.is_empty() {
-            self.learn(project, self.services().store.sweep_wallet(project, &Sweep { sweeps, settled }).await?)?;
+        let sweep = Sweep { sweeps, settled };
+        if sweep.is_worthwhile() {
+            self.learn(project, self.services().store.sweep_wallet(project, &sweep).await?)?;
         }
         Ok(())
     }
@@ -94,3 +109,6 @@ impl Drop for Broom {
         self.brooms.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.project);
     }
 }
+
+/// How long an admitted call is kept waiting for it.
+const PATIENCE: Duration = Duration::from_millis(300);

@@ -32,8 +32,10 @@ impl Store {
             tokio::time::sleep(ROUND_PAUSE * round).await;
             let wanted = KeysAndAttributes::builder().set_keys(Some(missing)).consistent_read(true).build();
             let wanted = wanted.map_err(|_| StoreError::malformed("batch", "keys"))?;
-            let answer = self.client().batch_get_item().request_items(self.table(), wanted).send().await;
+            let asked = self.client().batch_get_item().request_items(self.table(), wanted);
+            let answer = asked.set_return_consumed_capacity(self.counted()).send().await;
             let answer = answer.map_err(|error| StoreError::unanswered("batch get", &error))?;
+            self.count(answer.consumed_capacity().first());
             items.extend(answer.responses.unwrap_or_default().into_values().flatten());
             let unprocessed = answer.unprocessed_keys.unwrap_or_default();
             missing = unprocessed.into_values().flat_map(|left| left.keys).collect();
@@ -63,9 +65,11 @@ impl Store {
             .scan_index_forward(order == Order::Ascending)
             .consistent_read(true)
             .limit(i32::from(limit))
+            .set_return_consumed_capacity(self.counted())
             .send()
             .await
             .map_err(|error| StoreError::unanswered("query", &error))?;
+        self.count(answer.consumed_capacity());
         Ok(answer.items.unwrap_or_default())
     }
 }

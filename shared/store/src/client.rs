@@ -130,7 +130,7 @@ impl Store {
             .set_expression_attribute_values(write.values())
             .return_values(ReturnValue::AllNew)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .set_return_consumed_capacity(self.meter.as_ref().map(|_| ReturnConsumedCapacity::Total))
+            .set_return_consumed_capacity(self.counted())
             .send()
             .await;
         match answer {
@@ -162,7 +162,7 @@ impl Store {
             .key("pk", AttributeValue::S(partition.to_owned()))
             .key("sk", AttributeValue::S(sort.to_owned()))
             .consistent_read(true)
-            .set_return_consumed_capacity(self.meter.as_ref().map(|_| ReturnConsumedCapacity::Total))
+            .set_return_consumed_capacity(self.counted())
             .send()
             .await
             .map_err(|error| StoreError::unanswered("get", &error))?;
@@ -170,7 +170,12 @@ impl Store {
         Ok(answer.item)
     }
 
-    fn count(&self, capacity: Option<&ConsumedCapacity>) {
+    /// What to ask DynamoDB to tell of a call's cost.
+    pub(crate) fn counted(&self) -> Option<ReturnConsumedCapacity> {
+        self.meter.as_ref().map(|_| ReturnConsumedCapacity::Total)
+    }
+
+    pub(crate) fn count(&self, capacity: Option<&ConsumedCapacity>) {
         if let Some(meter) = &self.meter {
             meter.calls.fetch_add(1, Ordering::Relaxed);
             let units = capacity.and_then(|capacity| capacity.capacity_units).unwrap_or(1.0);

@@ -5,7 +5,7 @@
 //! hs ha hr sw      the same three once entries are removed, and how often they were; `gs ga rr` are then absent
 //! tl tb tc tw      the project's rate: sustained, burst, capacity, window (s)
 //! m<k> w wt ws     tokens left in a window, highest window
-//! dr               the last look at all cells that found too little: a when, s for what, h r e what they held
+//! dr               the last look at all cells that found too little: a when, c for what price, h r e what they held
 //! sv sc            how often what the cells repeat of the project was changed, and which change began to count the
 //!                  rate anew; absent = never
 //! ```

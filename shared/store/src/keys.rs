@@ -15,6 +15,7 @@ use faregate_domain::{
     id::{AccountId, KeyId, ProjectId},
     time::Timestamp,
 };
+use futures_util::future::try_join_all;
 
 use crate::{
     Store, StoreError,
@@ -166,6 +167,22 @@ impl Store {
         items.iter().map(read).collect()
     }
 
+    /// Any number of cells, as they are now; what does not exist is left out.
+    ///
+    /// # Errors
+    /// [`StoreError`] when DynamoDB gave no answer or not all of it.
+    pub async fn find_each_cell(&self, ids: &[CellId]) -> Result<BTreeMap<CellId, Cell>, StoreError> {
+        let mut cells = BTreeMap::new();
+        for some in ids.chunks(CELLS_IN_BATCH * BATCHES_AT_ONCE) {
+            let batch = |ids: &[CellId]| self.find_all(ids.iter().map(CellId::partition).collect::<Vec<_>>(), CELL);
+            for item in try_join_all(some.chunks(CELLS_IN_BATCH).map(batch)).await?.iter().flatten() {
+                let id = item.get("pk").and_then(|value| value.as_s().ok()).and_then(|text| CellId::parse(text).ok());
+                cells.insert(id.ok_or_else(|| StoreError::malformed("cell", "pk"))?, parse_cell(item)?);
+            }
+        }
+        Ok(cells)
+    }
+
     /// Takes a place among the account's keys; a set holds an id once however often it is added.
     fn take_place(&self, new: &NewKey<'_>) -> Result<TransactWriteItem, StoreError> {
         let update = Update::builder()
@@ -233,6 +250,9 @@ fn is_same_key(item: &Item, cell: &Cell) -> bool {
 }
 
 const ACCOUNT: &str = "account";
+/// DynamoDB's bound.
+const CELLS_IN_BATCH: usize = 100;
+const BATCHES_AT_ONCE: usize = 8;
 
 #[cfg(test)]
 mod tests;

@@ -145,13 +145,12 @@ fn is_over(call: &Call, told: u64, ledger: &Ledger) -> bool {
     tab.is_some_and(|tab| latest_ms >= u64::try_from(tab.end_s).unwrap() * 1_000)
 }
 
-/// Whether the project's money could have been short: looking at wallet and cells one after the other, somebody found
-/// less than the price in all of them.
+/// Whether the project's money was short at some moment: wallet, cells and what was on its way between them together came to
+/// less than the price.
 fn was_dry(cost: i64, first: u64, told: u64, ledger: &Ledger) -> bool {
-    let available = ledger.wallet.during(first, told).map(|(_, wallet)| wallet.available).min();
-    let held = ledger.cells.values().map(|cell| cell.during(first, told).map(|(_, cell)| cell.balance).min());
-    let found = available.unwrap_or_default() + held.map(Option::unwrap_or_default).sum::<i64>();
-    found < cost
+    let of_wallet = ledger.wallet.during(first, told).map(|(since, _)| since);
+    let of_cells = ledger.cells.values().flat_map(|cell| cell.during(first, told).map(|(since, _)| since));
+    of_wallet.chain(of_cells).map(|since| since.max(first)).any(|moment| ledger.money(moment) < cost)
 }
 
 /// What a reader needs to see who was right.

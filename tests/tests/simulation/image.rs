@@ -175,6 +175,11 @@ impl<I> History<I> {
         &self.0.last().unwrap().1
     }
 
+    /// What held in a moment.
+    pub(crate) fn at(&self, moment: u64) -> &I {
+        &self.0[self.0.partition_point(|(since, _)| *since <= moment).max(1) - 1].1
+    }
+
     /// Everything that held at some moment from `first` to `last`, with the moment from which it did.
     pub(crate) fn during(&self, first: u64, last: u64) -> impl Iterator<Item = (u64, &I)> {
         let from = self.0.partition_point(|(since, _)| *since <= first).max(1) - 1;

@@ -239,6 +239,16 @@ impl Ledger {
         wallet.available + self.cells.iter().map(of_cell).sum::<i64>()
     }
 
+    /// What calls of the project could be paid with in a moment, wherever it was.
+    pub(crate) fn money(&self, moment: u64) -> i64 {
+        let wallet = self.wallet.at(moment);
+        let of_cell = |(partition, cell): (&String, &History<CellImage>)| {
+            let cell = cell.at(moment);
+            wallet.granted_to(partition, cell) + wallet.returned_by(partition, cell) + cell.balance
+        };
+        wallet.available + self.cells.iter().map(of_cell).sum::<i64>()
+    }
+
     /// Whether a charge's lease is still there, in its cell or outside of it.
     pub(crate) fn is_open(&self, id: &str) -> bool {
         let Some(charge) = self.charges.get(id) else { return false };

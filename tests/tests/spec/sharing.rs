@@ -101,9 +101,9 @@ async fn money_that_somebody_left_on_its_way_is_found() {
 
 #[tokio::test]
 async fn taking_back_survives_every_lost_message() {
-    for at in 0..12 {
+    for (at, is_swept) in (0..12).flat_map(|at| KINDS.map(|kind| (at, kind))) {
         for fault in [Fault::LoseAnswer, Fault::LoseRequest, Fault::Delay, Fault::Break] {
-            let (bundle, keys) = project("0.10", 2, at % 2 == 1).await;
+            let (bundle, keys) = project("0.10", 2, is_swept).await;
             assert_eq!(pay(&bundle, &keys[1]).await, 200);
             let mut admitted = 1;
             bundle.link.play(std::iter::repeat_n(Fault::None, 10 + at).chain([fault]));

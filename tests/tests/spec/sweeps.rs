@@ -21,7 +21,11 @@ struct Keys {
 
 impl Keys {
     async fn new(count: usize) -> Self {
-        let bundle = Bundle::new().await;
+        Self::under(faregate_domain::policy::Policy::DEFAULT_TEXT, count).await
+    }
+
+    async fn under(policy: &str, count: usize) -> Self {
+        let bundle = Bundle::with_policy(policy).await;
         let session = bundle.newcomer().await;
         let (mut ids, mut callers) = (Vec::new(), Vec::new());
         for number in 0..count {
@@ -196,6 +200,13 @@ async fn an_audit_of_swept_wallets_agrees_while_calls_go_on_and_finds_a_cent_too
     for number in 0..26 {
         assert_eq!(keys.pay(number).await, 200);
     }
+    // The money of keys that the wallet does not name is taken back, and then stands in it as returned by them.
+    keys.bundle.clock.advance_ms(60_000);
+    let wallet = keys.wallet().await;
+    let unnamed = (0..26).find(|number| wallet.find(&keys.ids[*number]).is_none()).unwrap();
+    while keys.wallet().await.find(&keys.ids[unnamed]).is_none_or(|child| child.returned == 0) {
+        assert_eq!(keys.pay(if unnamed == 0 { 1 } else { 0 }).await, 200);
+    }
     books.catch_up().await;
     assert_eq!(keys.audited().await.differences, []);
     let (stop, stopped) = tokio::sync::watch::channel(false);
@@ -219,6 +230,25 @@ async fn an_audit_of_swept_wallets_agrees_while_calls_go_on_and_finds_a_cent_too
     keys.bundle.link.change(table, &keys.project.to_string(), "wallet", "SET av = av + :one", "");
     let found = keys.audited().await.differences;
     assert_eq!((found.len(), found[0].item.as_str()), (1, keys.project.to_string().as_str()), "{found:?}");
+}
+
+#[tokio::test]
+async fn who_asks_for_less_is_not_refused_by_what_was_too_dear_for_another() {
+    let dear = "- { route: POST /demo/dear, scope: \"demo:write\", cost_usd: \"0.05\", refusals: backend }\n  - { route: POST /demo/paid";
+    let policy = faregate_domain::policy::Policy::DEFAULT_TEXT
+        .replacen("- { route: POST /demo/paid", dear, 1)
+        .replace("credit_usd: \"5.00\"", "credit_usd: \"0.04\"");
+    let keys = Keys::under(&policy, 2).await;
+    keys.bundle.services.store.begin_sweeps(&keys.project).await.unwrap();
+    // It holds all there is, and lacks a cent.
+    let Keys { bundle, callers, .. } = &keys;
+    let grant = Grant { amount: usd(40_000), tokens: None, seq: 1 };
+    let debit = Debit { grant, bucket: None, stale: Vec::new(), sweeps: Some(0) };
+    bundle.services.store.debit_wallet(&keys.project, &keys.ids[0], &debit).await.unwrap();
+    assert_eq!(bundle.knock(&callers[0], "POST", "/demo/dear").await.status, 402);
+    assert!(keys.wallet().await.drought.is_some());
+    assert_eq!(bundle.knock(&callers[1], "POST", "/demo/dear").await.status, 402);
+    assert_eq!(keys.pay(1).await, 200);
 }
 
 #[tokio::test]

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use faregate_domain::{
     books::{CellBooks, Difference, Sequence, compare_account, compare_project},
     cell::{Cell, CellId},
-    funding::{Child, Grant, Wallet},
+    funding::{Child, Wallet},
     id::{AccountId, ProjectId},
     ledger::{AccountWallet, Entry},
+    money::MicroUsd,
 };
 
 use super::{AuditError, Auditor, PAUSE, ROWS, WAITS};
@@ -18,6 +19,7 @@ impl Auditor {
         &self,
         id: &AccountId,
         books: &mut BTreeMap<CellId, CellBooks>,
+        has_differed: bool,
     ) -> Result<Vec<Difference>, AuditError> {
         for _ in 0..WAITS {
             let (wallet, wallets) = self.wallets_at_once(id).await?;
@@ -34,7 +36,7 @@ impl Auditor {
             }
             for (project, WalletState { wallet, children }) in states {
                 for (cell, child) in &children {
-                    self.add_movements(cell, child, books.entry(cell.clone()).or_default()).await?;
+                    self.add_movements(cell, child, books.entry(cell.clone()).or_default(), has_differed).await?;
                 }
                 differences.extend(compare_project(&project, &wallet, &children, &entries, books));
             }
@@ -43,9 +45,16 @@ impl Auditor {
         Err(AuditError::Busy(id.to_string()))
     }
 
-    /// The cells have received more since their books were read.
-    async fn add_movements(&self, id: &CellId, child: &Child, books: &mut CellBooks) -> Result<(), AuditError> {
-        let has = |amounts: &BTreeMap<u64, i64>, last: u64| last == 0 || amounts.contains_key(&last);
+    /// The cells have received more since their books were read. Movements are written down side by side, so that where a
+    /// look has found a difference, all of them are read again.
+    async fn add_movements(
+        &self,
+        id: &CellId,
+        child: &Child,
+        books: &mut CellBooks,
+        has_differed: bool,
+    ) -> Result<(), AuditError> {
+        let has = |amounts: &BTreeMap<u64, i64>, last: u64| !has_differed && (last == 0 || amounts.contains_key(&last));
         if !has(&books.grants, child.last.seq) {
             books.grants = self.movements(id, Sequence::Grants).await?;
         }
@@ -66,7 +75,7 @@ impl Auditor {
         for (project, wallet) in wallets {
             let state = match wallet.sweeps {
                 None => Some(WalletState { children: wallet.children.clone(), wallet }),
-                Some(_) => self.state_of_swept(account, &project, &wallet).await?,
+                Some(_) => self.state_of_swept(account, &project, wallet.allocated).await?,
             };
             let Some(state) = state else { return Ok(None) };
             states.push((project, state));
@@ -80,34 +89,23 @@ impl Auditor {
         &self,
         account: &AccountId,
         project: &ProjectId,
-        before: &Wallet,
+        allocated: MicroUsd,
     ) -> Result<Option<WalletState>, AuditError> {
-        let mut purses = BTreeMap::new();
-        let sessions = CellId::Session(account.clone());
-        let own = |cell: &Cell| cell.owner.project == *project;
-        let of_sessions = self.store.find_cell(&sessions).await?.filter(own);
-        purses.extend(of_sessions.map(|cell| (sessions, cell.purse)));
-        let mut after = None;
-        loop {
-            let keys = self.store.find_keys(account, after.as_ref(), CELLS).await?;
-            let Some(last) = keys.last() else { break };
-            after = Some(last.id.clone());
-            let ids: Vec<_> = keys.into_iter().filter(|key| key.project == *project).map(|key| key.id).collect();
-            let cells = self.store.find_cells(&ids).await?;
-            purses.extend(cells.into_iter().map(|(id, cell)| (CellId::Key(id), cell.purse)));
-        }
-        let wallet = self
-            .store
-            .find_wallet(project)
-            .await?
-            .filter(|wallet| wallet.sweeps == before.sweeps && wallet.allocated == before.allocated);
-        let Some(wallet) = wallet else { return Ok(None) };
+        let mut ids = self.cells_of(account).await?;
+        ids.push(CellId::Session(account.clone()));
+        let Some(before) = self.store.find_wallet(project).await? else { return Ok(None) };
+        let mut cells = self.store.find_each_cell(&ids).await?;
+        let after = self.store.find_wallet(project).await?;
+        let after = after.filter(|wallet| wallet.sweeps == before.sweeps && wallet.allocated == allocated);
+        let Some(wallet) = after else { return Ok(None) };
+        cells.retain(|_, cell| cell.owner.project == *project);
         let mut children = wallet.children.clone();
-        for (id, purse) in purses {
-            let arrived = Child { last: Grant { seq: purse.grant_seq, ..Grant::default() }, returned: 0 };
-            children.entry(id.clone()).or_insert(arrived).returned = wallet.received(&id, &purse);
-            if !wallet.children.contains_key(&id) {
-                let wanted = [(Sequence::Grants, purse.grant_seq), (Sequence::Returns, purse.acknowledged)];
+        for (id, Cell { purse, .. }) in cells {
+            let child = children.entry(id.clone()).or_default();
+            child.returned = wallet.received(&id, &purse);
+            if child.last.seq == 0 {
+                child.last.seq = purse.grant_seq;
+                let wanted = [(Sequence::Grants, purse.grant_seq), (Sequence::Returns, child.returned)];
                 self.reached(&id, &wanted).await?;
             }
         }
@@ -159,4 +157,3 @@ struct WalletState {
 }
 
 const PROJECTS: u16 = 100;
-const CELLS: u16 = 100;

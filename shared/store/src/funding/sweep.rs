@@ -46,7 +46,7 @@ impl Store {
         self.send_to_wallet(&sweeping(project, sweep)).await
     }
 
-    /// Notes in a swept wallet that all cells were looked at and had too little.
+    /// Notes in a swept wallet that all cells were looked at and had too little, unless somebody has looked since.
     ///
     /// # Errors
     /// [`StoreError`] when DynamoDB gave no answer; it may be noted.
@@ -60,6 +60,8 @@ impl Store {
         require_sweeps(&mut builder, Some(sweeps));
         builder.value(":dr", AttributeValue::M(drought_map(drought)));
         builder.set("dr = :dr");
+        builder.number(":at", drought.at.epoch_ms());
+        builder.require("NOT dr.a > :at");
         self.send_to_wallet(&builder.build(project.to_string(), WALLET)).await
     }
 
@@ -77,8 +79,8 @@ impl Store {
 }
 
 fn drought_map(drought: &Drought) -> HashMap<String, AttributeValue> {
-    let Drought { at, shortage, holdings: Holdings { held, reserved, first_end } } = drought;
-    let amounts = [("s", shortage), ("h", held), ("r", reserved)].map(|(name, amount)| (name, amount.micro_usd()));
+    let Drought { at, price, holdings: Holdings { held, reserved, first_end } } = drought;
+    let amounts = [("c", price), ("h", held), ("r", reserved)].map(|(name, amount)| (name, amount.micro_usd()));
     let numbers = amounts.into_iter().chain([("a", at.epoch_ms())]);
     let numbers = numbers.chain(first_end.map(|end| ("e", end.epoch_ms())));
     numbers.map(|(name, number)| (name.to_owned(), AttributeValue::N(number.to_string()))).collect()
@@ -95,7 +97,7 @@ pub(super) fn parse_drought(value: &AttributeValue) -> Option<Drought> {
     };
     Some(Drought {
         at: Timestamp::from_epoch_ms(number("a")?),
-        shortage: amount("s")?,
+        price: amount("c")?,
         holdings: Holdings { held: amount("h")?, reserved: amount("r")?, first_end },
     })
 }

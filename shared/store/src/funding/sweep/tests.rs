@@ -168,7 +168,7 @@ async fn a_look_is_noted_in_a_wallet_that_was_not_swept_since() {
     let bench = Bench::swept().await;
     let mut drought = Drought {
         at: Timestamp::from_epoch_ms(1_760_000_000_123),
-        shortage: usd(7),
+        price: usd(7),
         holdings: Holdings { held: usd(1), reserved: usd(2), first_end: Some(Timestamp::from_epoch_ms(5_001)) },
     };
     for end in [drought.holdings.first_end, None] {
@@ -176,7 +176,9 @@ async fn a_look_is_noted_in_a_wallet_that_was_not_swept_since() {
         let noted = bench.store.note_drought(&bench.project, 0, &drought).await.unwrap();
         assert!(matches!(noted, WalletOutcome::Applied(wallet) if wallet.drought == Some(drought)));
     }
-    let later = Drought { shortage: usd(8), ..drought };
+    let later = Drought { price: usd(8), ..drought };
+    let earlier = Drought { at: Timestamp::from_epoch_ms(1_760_000_000_122), ..later };
+    assert!(matches!(bench.store.note_drought(&bench.project, 0, &earlier).await.unwrap(), WalletOutcome::Refused(_)));
     assert!(matches!(bench.store.note_drought(&bench.project, 1, &later).await.unwrap(), WalletOutcome::Refused(_)));
     assert_eq!(bench.wallet().await.drought, Some(drought));
 }
