@@ -63,9 +63,10 @@ impl Gate {
                     }
                 }
             }
-            kin = match std::mem::replace(&mut is_whole, true) {
-                true => Vec::new(),
-                false => self.unnamed_kin(&cell.owner, &before).await?.into_iter().filter(|id| id != own).collect(),
+            kin = if std::mem::replace(&mut is_whole, true) {
+                Vec::new()
+            } else {
+                self.unnamed_kin(&cell.owner, &before).await?.into_iter().filter(|id| id != own).collect()
             };
         }
         let at = self.services().clock.now();

@@ -1,5 +1,7 @@
 //! Fetching what a request lacks: money and tokens of the project's rate, from the project's wallet to the cell.
 
+use std::ops::ControlFlow;
+
 use faregate_domain::{
     attempt::{Attempt, Next, out_of_credit},
     cell::{Cell, CellId},
@@ -60,14 +62,14 @@ impl Gate {
             self.turns.pause(round).await;
             if wallet.sweeps != sweeps {
                 sweeps = wallet.sweeps;
-                let now = self.services().store.find_cell(&attempt.cell).await?;
-                let is_needed =
-                    |cell: &Cell| matches!(attempt.judge(Some(cell)), Ok(Next::Again(_) | Next::Fund { .. }));
-                let Some(now) = now.filter(is_needed) else { return Ok(None) };
-                *attempt = attempt.fitted(&now);
+                let Some(now) = self.fit_again(attempt).await? else { return Ok(None) };
                 own = now;
             }
             follow(attempt, &own, &wallet);
+            // What was in time by this instance's clock may not be by that of whoever opened the window.
+            if attempt.proof.is_over(attempt.now) {
+                return Ok(Some(attempt.proof.denial()));
+            }
             let Some(need) = need(attempt, &own) else { return Ok(None) };
             let funding = wallet.fund(&attempt.cell, &own.purse, &need);
             if let (Some(denial), true) = (&exhausted, funding != Funding::Dry) {
@@ -102,23 +104,10 @@ impl Gate {
                     (wallet, is_fresh) = (self.learn(project, outcome)?, true);
                 }
                 Funding::Exhausted(exhausted) if is_fresh => return Ok(Some(Denial::RateLimitedProject(exhausted))),
-                Funding::Dry if is_fresh => {
-                    if own.purse.room() < need.shortage {
-                        return Ok(Some(out_of_credit(&own, need.shortage)));
-                    }
-                    let (balance, now) = (own.purse.balance, self.services().clock.now());
-                    if let Some(drought) = wallet.drought.filter(|it| it.holds_for(balance, need.shortage, now)) {
-                        return Ok(Some(drought.denial(&wallet, need.shortage)));
-                    }
-                    match self.claw_back(&attempt.cell, &own, &wallet, need.shortage, attempt.now).await? {
-                        Found::Moved(now) => wallet = now,
-                        Found::InCell => return Ok(None),
-                        Found::Nothing(wallet, drought) => {
-                            self.note_drought(project, &wallet, &drought).await;
-                            return Ok(Some(drought.denial(&wallet, need.shortage)));
-                        }
-                    }
-                }
+                Funding::Dry if is_fresh => match self.relieve(attempt, &own, &wallet, &need).await? {
+                    ControlFlow::Continue(now) => wallet = now,
+                    ControlFlow::Break(denial) => return Ok(denial),
+                },
                 // What was remembered is not enough to refuse anybody, or to tell a cell that it is wrong.
                 Funding::Exhausted(_) | Funding::Dry | Funding::Outdated(_) => {
                     (wallet, is_fresh) = (self.read_wallet(project).await?, true);
@@ -126,6 +115,43 @@ impl Gate {
             }
         }
         Err(GateError::Contended)
+    }
+
+    /// Reads the cell and fits the attempt to it; `None` where the attempt is over by then, one way or the other.
+    async fn fit_again(&self, attempt: &mut Attempt) -> Result<Option<Cell>, GateError> {
+        let cell = self.services().store.find_cell(&attempt.cell).await?;
+        let is_open = |cell: &Cell| matches!(attempt.judge(Some(cell)), Ok(Next::Again(_) | Next::Fund { .. }));
+        let cell = cell.filter(is_open);
+        if let Some(cell) = &cell {
+            *attempt = attempt.fitted(cell);
+        }
+        Ok(cell)
+    }
+
+    /// What is left where the wallet has too little: money comes back to it, or the attempt ends, without a denial where the
+    /// cell has money by then.
+    async fn relieve(
+        &self,
+        attempt: &Attempt,
+        own: &Cell,
+        wallet: &Wallet,
+        need: &Need,
+    ) -> Result<ControlFlow<Option<Denial>, Wallet>, GateError> {
+        if own.purse.room() < need.shortage {
+            return Ok(ControlFlow::Break(Some(out_of_credit(own, need.shortage))));
+        }
+        let (balance, now) = (own.purse.balance, self.services().clock.now());
+        if let Some(drought) = wallet.drought.filter(|it| it.holds_for(balance, need.shortage, now)) {
+            return Ok(ControlFlow::Break(Some(drought.denial(wallet, need.shortage))));
+        }
+        Ok(match self.claw_back(&attempt.cell, own, wallet, need.shortage, attempt.now).await? {
+            Found::Moved(now) => ControlFlow::Continue(now),
+            Found::InCell => ControlFlow::Break(None),
+            Found::Nothing(wallet, drought) => {
+                self.note_drought(&own.owner.project, &wallet, &drought).await;
+                ControlFlow::Break(Some(drought.denial(&wallet, need.shortage)))
+            }
+        })
     }
 
     /// Credits a grant by itself; `None` where the cell has received it from somebody else.

@@ -205,7 +205,7 @@ async fn an_audit_of_swept_wallets_agrees_while_calls_go_on_and_finds_a_cent_too
     let wallet = keys.wallet().await;
     let unnamed = (0..26).find(|number| wallet.find(&keys.ids[*number]).is_none()).unwrap();
     while keys.wallet().await.find(&keys.ids[unnamed]).is_none_or(|child| child.returned == 0) {
-        assert_eq!(keys.pay(if unnamed == 0 { 1 } else { 0 }).await, 200);
+        assert_eq!(keys.pay(usize::from(unnamed == 0)).await, 200);
     }
     books.catch_up().await;
     assert_eq!(keys.audited().await.differences, []);

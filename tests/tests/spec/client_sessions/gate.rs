@@ -355,3 +355,21 @@ async fn the_books_know_under_which_session_a_call_was_made() {
     let csv = scene.bundle.get("/v1/requests.csv", &scene.key).await;
     assert!(csv.text.lines().next().unwrap().contains(",client_session_id,") && csv.text.contains(&open));
 }
+
+#[tokio::test]
+async fn a_session_that_is_over_by_the_clock_that_opened_the_projects_window_is_refused() {
+    let scene = Scene::new().await;
+    let project = scene.bundle.cell(&scene.key).await.owner.project;
+    let limits = json!({"limits": {"per_minute": 100}});
+    let amended = scene.bundle.patch(&format!("/v1/projects/{project}"), &scene.owner.caller(), &limits).await;
+    assert_eq!(amended.status, 200, "{}", amended.text);
+    let (_, other) = scene.bundle.key(&scene.owner, json!({"name": "other"})).await;
+    let (_, token) = scene.redeemed(json!({"ttl_seconds": 60, "max_cost_usd": 1})).await;
+    let began = scene.bundle.clock.now();
+    // An instance whose clock is two minutes ahead.
+    scene.bundle.clock.advance_ms(120_000);
+    assert_eq!(scene.knock(&other, "POST", "/demo/paid").await.0, 200);
+    scene.bundle.clock.set(began);
+    assert_eq!(scene.knock(&token, "POST", "/demo/paid").await, refused(401, "invalid_token"));
+    assert_eq!(scene.knock(&scene.key, "POST", "/demo/paid").await.0, 200);
+}
