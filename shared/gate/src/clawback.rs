@@ -148,7 +148,7 @@ impl Gate {
         if amount == MicroUsd::ZERO || wallet.received(id, &cell.purse) != cell.purse.returns.seq {
             return Ok(());
         }
-        let sent = Return { amount, seq: cell.purse.returns.seq + 1 };
+        let mut sent = Return { amount, seq: cell.purse.returns.seq + 1 };
         let mut sweeps = wallet.sweeps;
         let Outcome::Applied(left) = store.begin_return(id, &sent).await? else { return Ok(()) };
         *cell = *left;
@@ -158,9 +158,11 @@ impl Gate {
             if wallet.pending_return(id, &cell.purse).is_none() {
                 break;
             }
-            // Entries were removed meanwhile, perhaps this return's.
+            // Entries were removed meanwhile, perhaps this return's: only the cell says whether it has arrived.
             sweeps = wallet.sweeps;
             *cell = store.find_cell(id).await?.ok_or(GateError::NoCell)?;
+            let Some(pending) = wallet.pending_return(id, &cell.purse) else { break };
+            sent = pending;
         }
         // Each return adds an entry.
         if self.tidy_wallet(owner).await
