@@ -101,7 +101,8 @@ async fn money_that_somebody_left_on_its_way_is_found() {
 
 #[tokio::test]
 async fn taking_back_survives_every_lost_message() {
-    for (at, is_swept) in (0..12).flat_map(|at| KINDS.map(|kind| (at, kind))) {
+    let swept = (0..12).step_by(2).map(|at| (at, true));
+    for (at, is_swept) in (0..12).map(|at| (at, false)).chain(swept) {
         for fault in [Fault::LoseAnswer, Fault::LoseRequest, Fault::Delay, Fault::Break] {
             let (bundle, keys) = project("0.10", 2, is_swept).await;
             assert_eq!(pay(&bundle, &keys[1]).await, 200);

@@ -77,12 +77,12 @@ fn usd(micro_usd: u64) -> MicroUsd {
 
 #[tokio::test]
 async fn a_wallet_names_few_of_many_keys_and_loses_no_money() {
-    let keys = Keys::new(60).await;
+    let keys = Keys::new(40).await;
     for number in 0..20 {
         assert_eq!(keys.pay(number).await, 200);
     }
     assert_eq!(keys.wallet().await.sweeps, None, "with few keys a wallet is as it always was");
-    for number in 0..60 {
+    for number in 0..40 {
         assert_eq!(keys.pay(number).await, 200);
         assert!(keys.wallet().await.children.len() <= 24);
     }
