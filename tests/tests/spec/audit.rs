@@ -7,7 +7,8 @@ use serde_json::json;
 
 use crate::books::{bundle_with_key, live};
 
-async fn audited(bundle: &Bundle, session: &Session) -> Report {
+/// What an audit of the session's account finds.
+pub(crate) async fn audited(bundle: &Bundle, session: &Session) -> Report {
     let services = &bundle.services;
     let auditor = Auditor::new(services.store.clone(), bundle.clock.now());
     let (id, mut report) = (AccountId::parse(&session.account_id).unwrap(), Report::default());

@@ -1,14 +1,16 @@
 //! A project's wallet stays small however many keys it has, and whatever was on its way when entries were removed.
 
 use faregate_domain::{
+    books::Difference,
     cell::{Cell, CellId},
     funding::{Debit, Grant, Return, Wallet},
-    id::{AccountId, KeyId, ProjectId},
+    id::{KeyId, ProjectId},
     money::MicroUsd,
 };
-use faregate_gate::audit::{Auditor, Report};
 use faregate_tests::{Books, Bundle, Caller, Session};
 use serde_json::json;
+
+use crate::audit::audited;
 
 /// One account's keys, all of its default project.
 struct Keys {
@@ -63,11 +65,8 @@ impl Keys {
         sum
     }
 
-    async fn audited(&self) -> Report {
-        let auditor = Auditor::new(self.bundle.services.store.clone(), self.bundle.clock.now());
-        let (id, mut report) = (AccountId::parse(&self.session.account_id).unwrap(), Report::default());
-        auditor.account(&id, &mut report).await.unwrap();
-        report
+    async fn differences(&self) -> Vec<Difference> {
+        audited(&self.bundle, &self.session).await.differences
     }
 }
 
@@ -208,7 +207,7 @@ async fn an_audit_of_swept_wallets_agrees_while_calls_go_on_and_finds_a_cent_too
         assert_eq!(keys.pay(usize::from(unnamed == 0)).await, 200);
     }
     books.catch_up().await;
-    assert_eq!(keys.audited().await.differences, []);
+    assert_eq!(keys.differences().await, []);
     let (stop, stopped) = tokio::sync::watch::channel(false);
     let (bundle, callers) = (keys.bundle.clone(), keys.callers.clone());
     let calling = tokio::spawn(async move {
@@ -222,13 +221,13 @@ async fn an_audit_of_swept_wallets_agrees_while_calls_go_on_and_finds_a_cent_too
         }
     });
     for _ in 0..4 {
-        assert_eq!(keys.audited().await.differences, []);
+        assert_eq!(keys.differences().await, []);
     }
     stop.send(true).unwrap();
     calling.await.unwrap();
     let table = &keys.bundle.services.config.table;
     keys.bundle.link.change(table, &keys.project.to_string(), "wallet", "SET av = av + :one", "");
-    let found = keys.audited().await.differences;
+    let found = keys.differences().await;
     assert_eq!((found.len(), found[0].item.as_str()), (1, keys.project.to_string().as_str()), "{found:?}");
 }
 
