@@ -379,4 +379,4 @@ pub fn over_ceiling(cell: &Cell, pass: &ClientPass, cost: MicroUsd) -> Option<De
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

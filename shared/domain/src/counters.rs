@@ -158,4 +158,29 @@ mod tests {
         counters.highest.insert(WindowLength::Minute, 3);
         assert_eq!(counters.latest(now), Timestamp::from_epoch_s(180));
     }
+
+    #[test]
+    fn a_window_of_this_minute_stays_until_a_later_one_was_written() {
+        let minute = Minute(29_000_000);
+        let now = minute.start().plus_s(30);
+        let window = |back| Window::at(now.minus_s(back), WindowLength::Second);
+        let stale = |highest: Option<u64>| {
+            let routes = [(("abcd".to_owned(), window(5)), 1), (("abcd".to_owned(), window(30)), 1)];
+            let highest = highest.map(|back| (WindowLength::Second, window(back).index)).into_iter().collect();
+            let counters = Counters { routes: routes.into(), highest, ..Counters::default() };
+            counters.stale(now, None).len()
+        };
+        for (highest, expected) in [(None, 0), (Some(30), 0), (Some(5), 1), (Some(4), 2)] {
+            assert_eq!(stale(highest), expected, "{highest:?}");
+        }
+    }
+
+    #[test]
+    fn a_lane_is_idle_after_ten_minutes() {
+        let minute = Minute(29_000_000);
+        let slots = [("busy".to_owned(), idle_before(minute)), ("idle".to_owned(), idle_before(minute) - 1)];
+        let counters = Counters { slots: slots.into(), ..Counters::default() };
+        assert_eq!(counters.stale(minute.start(), None), [Stale::Slot("idle".into())]);
+        assert_eq!(idle_before(minute), minute.start().epoch_ms() - 600_000);
+    }
 }

@@ -169,6 +169,7 @@ mod tests {
     fn an_endless_credential_is_refused() {
         let text = "x".repeat(Credential::MAX_BYTES + 1);
         assert_eq!(parse(&[("x-api-key", &text)]), Err(Denial::InvalidApiKey));
+        assert!(parse(&[("x-api-key", &text[1..])]).is_ok());
     }
 
     #[test]

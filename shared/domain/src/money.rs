@@ -244,4 +244,10 @@ mod tests {
             let _ = MicroUsd::parse_json_literal(&text);
         }
     }
+
+    #[test]
+    fn an_amount_has_at_most_32_letters() {
+        assert_eq!(MicroUsd::parse(&"1".repeat(32)), Err(InvalidAmount::TooLarge));
+        assert_eq!(MicroUsd::parse(&"1".repeat(33)), Err(InvalidAmount::Malformed));
+    }
 }

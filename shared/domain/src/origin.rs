@@ -380,4 +380,20 @@ mod tests {
         assert!(list.admits(Some(&Origin::parse("https://a.com").unwrap())));
         assert_eq!(Allowlist::new([]), Ok(None));
     }
+
+    #[test]
+    fn names_and_headers_have_an_end() {
+        let exact = |bytes: usize| {
+            let text = format!("{}{}", "a.".repeat((bytes - 4) / 2), if bytes % 2 == 0 { "info" } else { "a.com" });
+            text[text.len() - bytes..].to_owned()
+        };
+        let (longest, longer) = (exact(253), exact(254));
+        assert!(AllowlistEntry::parse(&longest).is_ok());
+        assert_eq!(AllowlistEntry::parse(&longer), Err(InvalidOrigin));
+        assert!(Origin::parse_referer(&format!("https://{longest}/")).is_ok());
+        assert_eq!(Origin::parse_referer(&format!("https://{longer}/")), Err(InvalidOrigin));
+        let referer = |bytes: usize| format!("https://a.com/{}", "x".repeat(bytes - "https://a.com/".len()));
+        assert!(Origin::parse_referer(&referer(2_048)).is_ok());
+        assert_eq!(Origin::parse_referer(&referer(2_049)), Err(InvalidOrigin));
+    }
 }

@@ -148,4 +148,10 @@ mod tests {
             prop_assert!(granted <= usd(budget.max(spent)));
         }
     }
+
+    #[test]
+    fn an_entry_that_never_had_a_grant_is_no_debit() {
+        let debited = |seq| Recall::under(usd(0), &child(), &purse(1, 1), &wallet(Some((0, seq)))).debited_seq;
+        assert_eq!((debited(0), debited(1)), (None, Some(1)));
+    }
 }

@@ -143,4 +143,12 @@ mod tests {
             assert_eq!(Row::parse(text), Err(InvalidId), "{text}");
         }
     }
+
+    #[test]
+    fn words_that_are_empty_or_too_long_make_no_row() {
+        let row = |class: &str| Row::parse(&format!("3333333333333333333333 1 1 {class} - -"));
+        assert!(row(&"k".repeat(32)).is_ok());
+        assert_eq!(row(&"k".repeat(33)), Err(InvalidId));
+        assert_eq!(row(""), Err(InvalidId));
+    }
 }

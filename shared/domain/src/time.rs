@@ -221,4 +221,13 @@ mod tests {
         assert_eq!(minute.end(), Minute(minute.0 + 1).start());
         assert_eq!(minute.day().end().epoch_s() % Day::SECONDS, 0);
     }
+
+    #[test]
+    fn a_time_has_at_most_64_letters_and_a_last_instant() {
+        let with_digits = |bytes: usize| format!("2025-10-09T08:53:20.{}Z", "1".repeat(bytes - 21));
+        assert!(Timestamp::parse_rfc3339(&with_digits(64)).is_ok());
+        assert_eq!(Timestamp::parse_rfc3339(&with_digits(65)), Err(InvalidTime));
+        assert_eq!(Timestamp::parse_rfc3339("9999-12-31T23:59:59.999Z"), Ok(Timestamp::MAX));
+        assert_eq!(Timestamp::parse_rfc3339("9999-12-31T23:59:59-00:01"), Err(InvalidTime));
+    }
 }

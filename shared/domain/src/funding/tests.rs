@@ -149,3 +149,23 @@ fn money_that_will_soon_be_lacking_comes_with_the_tokens() {
     };
     assert_eq!((amount(499), amount(500)), (usd(500), usd(0)));
 }
+
+#[test]
+fn a_budget_that_is_just_enough_is_granted() {
+    let fund = |granted| wallet(1_000_000, None).fund(&child(1), &purse(granted, 0, Some(100)), &need(10));
+    assert_eq!(fund(90), debit(10, 1));
+    assert_eq!(fund(91), Funding::Dry);
+}
+
+#[test]
+fn cells_that_were_closed_have_no_share() {
+    let fund = |seqs: &[u64]| {
+        let children = (2..).zip(seqs).map(|(digit, seq)| (child(digit), granted(0, *seq))).collect();
+        let wallet = Wallet { available: usd(1_200), children, ..Wallet::default() };
+        wallet.fund(&child(1), &purse(0, 0, None), &need(10))
+    };
+    assert_eq!(fund(&[]), debit(600, 1));
+    assert_eq!(fund(&[3, 4, 5]), debit(200, 1));
+    assert_eq!(fund(&[3, 4, CLOSED]), debit(300, 1));
+    assert_eq!(fund(&[CLOSED, CLOSED + 1]), debit(600, 1));
+}

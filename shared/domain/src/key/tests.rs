@@ -48,6 +48,25 @@ fn a_key_of_the_previous_tag_secret_is_still_read() {
 }
 
 #[test]
+fn what_is_told_twice_counts_once() {
+    let same = || MacSecret::new(vec![1; 32]).unwrap();
+    let twice = Versions { current: same(), previous: Some(same()) };
+    assert!(ApiKey::parse(minted(2).reveal(), ["sk_test_"], &twice).is_ok());
+    let hash = KeyHash::from_bytes([1; 32]);
+    assert!(hash.is_among(&[hash, hash]));
+    assert!(!KeyHash::from_bytes([2; 32]).is_among(&[hash, hash]));
+}
+
+#[test]
+fn a_body_of_other_letters_or_length_is_no_key() {
+    let key = minted(3);
+    let text = key.reveal();
+    for other in [format!("{text}0"), text[..text.len() - 1].to_owned(), format!("{}-", &text[..text.len() - 1])] {
+        assert_eq!(parse(&other).err(), Some(InvalidKey::Shape), "{other}");
+    }
+}
+
+#[test]
 fn a_key_moved_to_another_environment_is_refused_by_its_tag() {
     let moved = minted(3).reveal().replace("sk_test_", "sk_prod_");
     assert_eq!(parse(&moved).err(), Some(InvalidKey::Tag));

@@ -186,3 +186,36 @@ proptest! {
         prop_assert_eq!(open(&format!("{path}?{}", escaped.join("&"))), Ok(terms()));
     }
 }
+
+#[test]
+fn a_signature_is_compared_under_each_secret_once() {
+    let target = url("").target(&secret(7));
+    assert_eq!(open_as("GET", &target, "media:read", &secrets(7, Some(7))), Ok(terms()));
+}
+
+#[test]
+fn what_was_signed_is_found_again_without_its_signature() {
+    assert_eq!(url("").bare_target(), "/media/caf%C3%A9.png");
+    assert_eq!(url("b=2&a=1").bare_target(), format!("/media/caf%C3%A9.png?{}", Query::parse("b=2&a=1").canonical()));
+}
+
+#[test]
+fn a_query_is_signed_up_to_8_kib() {
+    let open_long = |bytes: usize| {
+        let bare = url("a=").target(&secret(7));
+        let text = bare.split_once('?').unwrap().1;
+        let signed = text.len() - text.rsplit_once('&').unwrap().1.len() - 1;
+        open(&url(&format!("a={}", "x".repeat(bytes - signed))).target(&secret(7)))
+    };
+    assert_eq!(open_long(8_192), Ok(terms()));
+    assert_eq!(open_long(8_193), Err(InvalidSignature));
+}
+
+#[test]
+fn terms_longer_than_any_that_are_made_are_told() {
+    let now = Timestamp::from_epoch_s(1_792_541_700);
+    let longest = SignedUrl::MAX_SECONDS + LEEWAY_SECONDS;
+    for (seconds, is_overlong) in [(longest, false), (longest + 1, true)] {
+        assert_eq!(Terms { expires_at: now.plus_s(seconds), ..terms() }.is_overlong(now), is_overlong, "{seconds}");
+    }
+}

@@ -142,3 +142,54 @@ fn a_longer_pattern_with_a_rest_goes_before_a_shorter_one() {
         assert!(!route(better).overlaps(&route(worse)), "{better} {worse}");
     }
 }
+
+#[test]
+fn a_path_has_at_most_as_many_bytes_as_the_gate_takes() {
+    let path = |bytes: usize| format!("/{}", "a".repeat(bytes - 1));
+    assert!(RequestPath::parse(&path(RequestPath::MAX_BYTES)).is_ok());
+    assert!(RequestPath::parse(&path(RequestPath::MAX_BYTES + 1)).is_err());
+}
+
+#[test]
+fn only_a_free_route_without_lease_and_limit_is_uncounted() {
+    let free = route("GET /demo/free");
+    assert!(free.is_uncounted());
+    let rate =
+        Rate { quota: crate::limit::QuotaPolicy::new(5, 2).unwrap(), window: crate::window::WindowLength::Minute };
+    for counted in [
+        Route { cost: MicroUsd::new(1).unwrap(), ..free.clone() },
+        Route { lease_seconds: Some(60), ..free.clone() },
+        Route { rate: Some(rate), ..free },
+    ] {
+        assert!(!counted.is_uncounted(), "{counted:?}");
+    }
+}
+
+#[test]
+fn an_api_may_name_a_price_where_none_was_promised() {
+    let usd = |amount| MicroUsd::new(amount).unwrap();
+    let fixed = Route { cost: usd(10), ..route("GET /demo/paid") };
+    let leased = Route { lease_seconds: Some(60), ..fixed.clone() };
+    let above = MAX_CALL_COST.plus(usd(1));
+    for (route, cost, wanted) in [
+        (route("GET /demo/free"), MAX_CALL_COST, Ok(MAX_CALL_COST)),
+        (route("GET /demo/free"), above, Err(InvalidCost::TooMuch)),
+        (fixed.clone(), usd(10), Ok(usd(10))),
+        (fixed, usd(9), Err(InvalidCost::Fixed)),
+        (leased.clone(), usd(9), Ok(usd(9))),
+        (leased, above, Err(InvalidCost::TooMuch)),
+    ] {
+        assert_eq!(route.priced(cost).map(|route| route.cost), wanted);
+    }
+}
+
+#[test]
+fn a_route_is_open_to_the_environments_it_names() {
+    let open = route("GET /demo/free");
+    let sandbox = Route { environments: vec!["sandbox".into()], ..open.clone() };
+    for (route, environment, is_open) in
+        [(&open, "production", true), (&sandbox, "production", false), (&sandbox, "sandbox", true)]
+    {
+        assert_eq!(route.is_open_to(environment), is_open, "{environment}");
+    }
+}
