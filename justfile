@@ -28,6 +28,7 @@ aws-grammar:
 fmt:
     cargo fmt --all
     cargo fmt --manifest-path fuzz/Cargo.toml
+    cargo fmt --manifest-path tests/mutants/Cargo.toml
 
 # Lints, as strict as the checks are.
 lint:
@@ -60,6 +61,14 @@ simulate seeds="10000":
 # Takes each guard out of the store's writes in turn, and sees that a history goes wrong without it.
 sabotage seeds="40":
     FAREGATE_GUARDS=all FAREGATE_SEEDS={{ seeds }} cargo test --package faregate-tests --test simulation a_guard -- --nocapture
+
+# Lines and branches that the tests run, and what of a decision they do not.
+coverage:
+    .ci/run coverage
+
+# Which faults put into domain and store no test notices.
+mutants seconds="45":
+    MUTANTS_SECONDS={{ seconds }} .ci/run mutants
 
 # Every fuzz target for a while.
 fuzz-smoke seconds="20":

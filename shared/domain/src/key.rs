@@ -120,12 +120,6 @@ impl fmt::Debug for ApiKey {
     }
 }
 
-/// What people recognise a key by, from its parts: the environment's prefix and 8 characters of the id.
-#[must_use]
-pub fn display_prefix(environment_prefix: &str, id: &KeyId) -> String {
-    format!("{environment_prefix}{}", &id.suffix()[..DISPLAY_ID_CHARS])
-}
-
 /// HMAC-SHA256 of a whole key under the pepper: what the table holds instead of the key.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct KeyHash([u8; 32]);

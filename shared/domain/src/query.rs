@@ -60,12 +60,6 @@ impl Query {
         self.lacks_values
     }
 
-    /// Whether there is nothing in it.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.values.is_empty()
-    }
-
     /// Whether all servers read it alike: no sign in it that some decode and others do not, and no pair without a name.
     #[must_use]
     pub fn is_plain(&self) -> bool {

@@ -31,16 +31,6 @@ impl WindowLength {
         Self::ALL.into_iter().find(|length| length.seconds() == seconds)
     }
 
-    /// The name of a limit with this window in requests, policies and `RateLimit` fields.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Second => "second",
-            Self::TenSeconds => "10-seconds",
-            Self::Minute => "minute",
-        }
-    }
-
     fn length(self) -> NonZeroU64 {
         match self {
             Self::Second => NonZeroU64::MIN,

@@ -34,7 +34,8 @@ impl Tree {
 
     /// The manifests of the workspace's members.
     pub(crate) fn manifests(&self) -> impl Iterator<Item = &File> {
-        self.files.iter().filter(|file| file.path.ends_with("/Cargo.toml") && !file.path.starts_with("fuzz/"))
+        let is_outside = |file: &&File| OUTSIDE.iter().any(|folder| file.path.starts_with(folder));
+        self.files.iter().filter(|file| file.path.ends_with("/Cargo.toml")).filter(move |file| !is_outside(file))
     }
 
     /// Every Rust source.
@@ -76,5 +77,7 @@ fn read_folder(root: &Path, folder: &str, files: &mut Vec<File>) {
     }
 }
 
+/// Crates that are built by themselves.
+const OUTSIDE: &[&str] = &["fuzz/", "tests/mutants/"];
 const TEXT_ENDINGS: &[&str] = &[".rs", ".md", "Cargo.toml"];
 const FOREIGN_FOLDERS: &[&str] = &[".git", ".faregate", ".aws-sam", "target", "node_modules", "corpus", "artifacts"];

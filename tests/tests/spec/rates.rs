@@ -255,6 +255,37 @@ async fn a_change_that_broke_off_is_finished_by_its_repetition() {
     }
 }
 
+/// The change dies after any of its calls: the wallet may know of it then, and a key not.
+#[tokio::test]
+async fn a_key_that_a_change_did_not_reach_learns_of_it_from_the_wallet() {
+    for (limits, length, admitted) in
+        [(json!(null), None, 9), (json!({"per_second": 6}), Some(WindowLength::Second), 6)]
+    {
+        let mut was_left_behind = false;
+        for at in 0..10 {
+            let (bundle, session, id, keys) = keys(1).await;
+            set(&bundle, &session, &id, json!({"per_minute": 4})).await;
+            bundle.link.play(std::iter::repeat_n(Fault::None, at));
+            bundle.link.keep_playing(Some(Fault::LoseRequest));
+            bundle.patch(&format!("/v1/projects/{id}"), &session.caller(), &json!({"limits": limits})).await;
+            bundle.link.keep_playing(None);
+            bundle.link.deliver_late().await;
+            let project = ProjectId::parse(&id).unwrap();
+            let rate = bundle.services.store.find_wallet(&project).await.unwrap().unwrap().rate;
+            let is_changed = rate.map(|rate| rate.window) == length;
+            was_left_behind |= is_changed && bundle.cell(&keys[0]).await.project_window != length;
+            let mut knocks = Vec::new();
+            for _ in 0..9 {
+                knocks.push(bundle.knock(&keys[0], "GET", "/demo/free").await.status);
+            }
+            let passed = knocks.iter().filter(|status| **status == 200).count();
+            assert_eq!(passed, if is_changed { admitted } else { 4 }, "{limits} {at}: {knocks:?}");
+            assert!(knocks.iter().all(|status| matches!(status, 200 | 429)), "{limits} {at}: {knocks:?}");
+        }
+        assert!(was_left_behind, "{limits}");
+    }
+}
+
 #[tokio::test]
 async fn a_new_project_has_its_rate_from_the_start_and_other_projects_have_not() {
     let (bundle, session, _, keys) = keys(1).await;

@@ -2,7 +2,7 @@
 
 use faregate_domain::policy::Policy;
 use faregate_tests::{Bundle, Caller};
-use serde_json::json;
+use serde_json::{Value, json};
 
 const FREE: (&str, &str) = ("GET", "/demo/free");
 const PAID: (&str, &str) = ("POST", "/demo/paid");
@@ -107,11 +107,28 @@ async fn a_key_without_the_scope_is_refused_and_told_which() {
     assert!(knock.text("challenge").contains(r#"scope="demo:write""#));
 }
 
+/// A bundle whose free route is open to one environment only.
+async fn closed_to_the_sandbox() -> Bundle {
+    let closed = "scope: \"demo:read\", environments: [production], refusals: backend }";
+    Bundle::with_policy(&Policy::DEFAULT_TEXT.replacen("scope: \"demo:read\", refusals: backend }", closed, 1)).await
+}
+
+#[tokio::test]
+async fn a_key_of_a_pepper_that_was_rotated_elsewhere_is_told_too() {
+    let bundle = closed_to_the_sandbox().await;
+    let (session, _, _) = bundle.key_of_newcomer(json!({"name": "a"})).await;
+    let file = bundle.secrets_file();
+    let mut secrets: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
+    secrets["pepper"] = json!({"current": "e".repeat(64), "previous": "a".repeat(64)});
+    std::fs::write(&file, secrets.to_string()).unwrap();
+    let (_, key) = bundle.restarted().key(&session, json!({"name": "b"})).await;
+    bundle.clock.advance_ms(15_000);
+    assert_eq!(bundle.knock(&key, FREE.0, FREE.1).await.code, "forbidden_environment");
+}
+
 #[tokio::test]
 async fn a_route_closed_to_an_environment_is_told_to_live_keys_only() {
-    let closed = "scope: \"demo:read\", environments: [production], refusals: backend }";
-    let policy = Policy::DEFAULT_TEXT.replacen("scope: \"demo:read\", refusals: backend }", closed, 1);
-    let bundle = Bundle::with_policy(&policy).await;
+    let bundle = closed_to_the_sandbox().await;
     let (session, id, key) = bundle.key_of_newcomer(json!({"name": "a"})).await;
     let (_, production) = bundle.key(&session, json!({"name": "b", "environment": "production"})).await;
     assert_eq!(bundle.knock(&production, FREE.0, FREE.1).await.status, 200);
