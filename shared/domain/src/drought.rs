@@ -105,4 +105,22 @@ mod tests {
             assert_eq!((spent, reserved, limit, retry_at), (usd(85), usd(8), Some(usd(100)), back));
         }
     }
+
+    #[test]
+    fn holdings_are_the_sums_of_the_cells() {
+        use crate::{
+            cell::Purse,
+            charge::ChargeNonce,
+            lease::{Lease, Leases},
+        };
+        let cell = |balance, end: Option<u64>| {
+            let lease = |end| (ChargeNonce::mint(&mut |pool| pool.fill(1)), Lease { amount: usd(2), end });
+            let held = end.map(Timestamp::from_epoch_s).map(lease).into_iter().collect();
+            let purse = Purse { balance: usd(balance), reserved: usd(2), ..Purse::empty(None) };
+            Cell { purse, leases: Leases { held, ..Leases::default() }, ..crate::attempt::tests::cell() }
+        };
+        let cells = [cell(1, Some(90)), cell(5, None), cell(3, Some(60))];
+        let first_end = Some(Timestamp::from_epoch_s(60));
+        assert_eq!(Holdings::of(cells.iter()), Holdings { held: usd(9), reserved: usd(6), first_end });
+    }
 }

@@ -153,4 +153,12 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn what_a_window_left_above_the_burst_is_lost() {
+        let quota = QuotaPolicy::new(10, 4).unwrap();
+        for (left, tokens) in [(None, 14), (Some(0), 10), (Some(3), 13), (Some(4), 14), (Some(9), 14)] {
+            assert_eq!(quota.refill(left), tokens, "{left:?}");
+        }
+    }
 }

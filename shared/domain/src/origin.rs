@@ -396,4 +396,11 @@ mod tests {
         assert!(Origin::parse_referer(&referer(2_048)).is_ok());
         assert_eq!(Origin::parse_referer(&referer(2_049)), Err(InvalidOrigin));
     }
+
+    #[test]
+    fn nobody_is_admitted_by_a_whole_top_level_domain() {
+        let entries = Origin::parse("https://a.b.com").unwrap().admitting_entries();
+        assert!(entries.contains(&"*.b.com".to_owned()));
+        assert!(entries.iter().all(|entry| !entry.contains("*.com")), "{entries:?}");
+    }
 }

@@ -47,9 +47,11 @@ impl Weaver<'_> {
         }
     }
 
+    /// What is put in where an expression begins stands before it, however often that is written.
     fn plain(&self, range: Range<usize>) -> String {
         let (mut text, mut at) = (String::new(), range.start);
-        for (place, insert) in self.inserts.iter().filter(|(place, _)| range.contains(place)) {
+        let is_here = |(place, _): &&(usize, String)| range.start < *place && *place <= range.end;
+        for (place, insert) in self.inserts.iter().filter(is_here) {
             text += &self.source[at..*place];
             text += insert;
             at = *place;

@@ -168,4 +168,9 @@ mod tests {
         let forgotten = ClientSecret::parse(secret.reveal(), &versions(3, Some(2)));
         assert_eq!(forgotten.err(), Some(InvalidClientSecret::Tag));
     }
+
+    #[test]
+    fn two_equal_secrets_vouch_as_one() {
+        assert!(ClientSecret::parse(minted().0.reveal(), &versions(1, Some(1))).is_ok());
+    }
 }

@@ -122,6 +122,9 @@ fn a_rate_that_is_used_up_says_until_when() {
     let Funding::Exhausted(exhausted) = fund(&[(6, 2), (7, 0)]) else { panic!("exhausted") };
     assert_eq!((exhausted.limit, exhausted.used, exhausted.source), (10, 12, LimitSource::Project));
     assert_eq!(exhausted.resets_at, Timestamp::from_epoch_s(8));
+    // A limit that was lowered meanwhile.
+    let Funding::Exhausted(exhausted) = fund(&[(7, -3)]) else { panic!("exhausted") };
+    assert_eq!(exhausted.used, 17);
 }
 
 #[test]

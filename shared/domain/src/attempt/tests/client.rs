@@ -76,3 +76,16 @@ fn each_list_must_name_where_the_request_comes_from() {
         assert_eq!(Attempt { origin: from("https://a.com"), ..with(pass) }.listed(&cell), wanted);
     }
 }
+
+#[test]
+fn a_proof_tells_what_it_is() {
+    let login = SessionId::mint(&mut |pool| pool.fill(5));
+    for (proof, is_login, is_client) in [
+        (attempt().proof, false, false),
+        (Proof::Session(login.clone()), true, false),
+        (with(pass()).proof, false, true),
+    ] {
+        assert_eq!(proof.login(), Some(&login).filter(|_| is_login));
+        assert_eq!(proof.client().is_some(), is_client);
+    }
+}
