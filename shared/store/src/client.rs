@@ -340,3 +340,6 @@ const RETRIED: [&str; 8] = [
     "TransactionConflictException",
     "unknown",
 ];
+
+#[cfg(test)]
+mod tests;
