@@ -176,7 +176,8 @@ def judge(options, number, mutant, place, passing):
 
 
 def report(mutants, outcome):
-    explained = dict(line.split(" — ") for line in (HERE / "explained").read_text().splitlines() if " — " in line)
+    lines = (HERE / "explained").read_text().splitlines()
+    explained = collections.Counter(line.split(" — ")[0] for line in lines if " — " in line)
     print("| crate | mutants | woven | its own tests | other tests | explained | left |")
     print("|---|---:|---:|---:|---:|---:|---:|")
     left = []
@@ -187,7 +188,8 @@ def report(mutants, outcome):
             result = outcome.get(number, "not woven")
             if result in ("survives", "unreached"):
                 name = re.sub(r":\d+:\d+:", "", mutants[number]["name"])
-                result = "explained" if name in explained else "left"
+                result = "explained" if explained[name] else "left"
+                explained[name] -= 1
                 if result == "left":
                     left.append(f"{mutants[number]['name']} ({outcome[number]})")
             counts[result] += 1
