@@ -241,15 +241,19 @@ async fn a_cookie_changes_things_only_from_our_own_origin() {
     assert_eq!(bundle.get("/v1/api-keys", &Caller::Anonymous).await.code(), "missing_credentials");
 }
 
+/// As an operator rotates it: instances that run have read it before.
+pub(crate) fn rotate_pepper(bundle: &Bundle) {
+    let file = bundle.secrets_file();
+    let mut secrets: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
+    secrets["pepper"] = json!({"current": "e".repeat(64), "previous": "a".repeat(64)});
+    std::fs::write(&file, secrets.to_string()).unwrap();
+}
+
 #[tokio::test]
 async fn a_rotated_pepper_ends_no_key() {
     let bundle = Bundle::new().await;
     let (session, _, old) = bundle.key_of_newcomer(json!({"name": "old"})).await;
-    let file = bundle.secrets_file();
-    let text = std::fs::read_to_string(&file).unwrap();
-    let mut secrets: Value = serde_json::from_str(&text).unwrap();
-    secrets["pepper"] = json!({"current": "e".repeat(64), "previous": "a".repeat(64)});
-    std::fs::write(&file, secrets.to_string()).unwrap();
+    rotate_pepper(&bundle);
     let rotated = bundle.restarted();
     let (_, new) = rotated.key(&session, json!({"name": "new"})).await;
     for key in [&old, &new] {
@@ -264,10 +268,7 @@ async fn a_rotated_pepper_ends_no_key() {
 async fn an_instance_that_missed_a_rotation_learns_of_it_at_the_gate() {
     let bundle = Bundle::new().await;
     let (session, _, _) = bundle.key_of_newcomer(json!({"name": "old"})).await;
-    let file = bundle.secrets_file();
-    let mut secrets: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
-    secrets["pepper"] = json!({"current": "e".repeat(64), "previous": "a".repeat(64)});
-    std::fs::write(&file, secrets.to_string()).unwrap();
+    rotate_pepper(&bundle);
     let (_, new) = bundle.restarted().key(&session, json!({"name": "new"})).await;
     bundle.clock.advance_ms(15_000);
     assert_eq!(bundle.knock(&new, "GET", "/demo/free").await.status, 200);

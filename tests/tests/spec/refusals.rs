@@ -2,7 +2,9 @@
 
 use faregate_domain::policy::Policy;
 use faregate_tests::{Bundle, Caller};
-use serde_json::{Value, json};
+use serde_json::json;
+
+use crate::lifecycle::rotate_pepper;
 
 const FREE: (&str, &str) = ("GET", "/demo/free");
 const PAID: (&str, &str) = ("POST", "/demo/paid");
@@ -117,10 +119,7 @@ async fn closed_to_the_sandbox() -> Bundle {
 async fn a_key_of_a_pepper_that_was_rotated_elsewhere_is_told_too() {
     let bundle = closed_to_the_sandbox().await;
     let (session, _, _) = bundle.key_of_newcomer(json!({"name": "a"})).await;
-    let file = bundle.secrets_file();
-    let mut secrets: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
-    secrets["pepper"] = json!({"current": "e".repeat(64), "previous": "a".repeat(64)});
-    std::fs::write(&file, secrets.to_string()).unwrap();
+    rotate_pepper(&bundle);
     let (_, key) = bundle.restarted().key(&session, json!({"name": "b"})).await;
     bundle.clock.advance_ms(15_000);
     assert_eq!(bundle.knock(&key, FREE.0, FREE.1).await.code, "forbidden_environment");
