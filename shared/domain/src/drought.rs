@@ -71,6 +71,12 @@ const BELIEVED_MS: u64 = 900;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{
+        attempt::tests::cell as any_cell,
+        cell::Purse,
+        charge::ChargeNonce,
+        lease::{Lease, Leases},
+    };
 
     fn usd(micro_usd: u64) -> MicroUsd {
         MicroUsd::new(micro_usd).unwrap()
@@ -108,16 +114,11 @@ mod tests {
 
     #[test]
     fn holdings_are_the_sums_of_the_cells() {
-        use crate::{
-            cell::Purse,
-            charge::ChargeNonce,
-            lease::{Lease, Leases},
-        };
         let cell = |balance, end: Option<u64>| {
             let lease = |end| (ChargeNonce::mint(&mut |pool| pool.fill(1)), Lease { amount: usd(2), end });
             let held = end.map(Timestamp::from_epoch_s).map(lease).into_iter().collect();
             let purse = Purse { balance: usd(balance), reserved: usd(2), ..Purse::empty(None) };
-            Cell { purse, leases: Leases { held, ..Leases::default() }, ..crate::attempt::tests::cell() }
+            Cell { purse, leases: Leases { held, ..Leases::default() }, ..any_cell() }
         };
         let cells = [cell(1, Some(90)), cell(5, None), cell(3, Some(60))];
         let first_end = Some(Timestamp::from_epoch_s(60));
